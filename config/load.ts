@@ -1,0 +1,52 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parse } from 'dotenv';
+import { SECRET_SETTINGS, settings, settingsSchema, type Settings } from './schema';
+
+/** A bad environment; the message names every fault at once and never a secret's value. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+/**
+ * Reads the environment over `.env` (the real environment wins) and secrets from `NAME_FILE`, once, and freezes it.
+ *
+ * @throws {ConfigurationError} naming every missing or malformed setting.
+ */
+export function loadSettings(environment: NodeJS.ProcessEnv, dotEnvPath = '.env'): Settings {
+  const fromFile = existsSync(dotEnvPath) ? parse(readFileSync(dotEnvPath)) : {};
+  const merged: Record<string, string | undefined> = { ...fromFile, ...environment };
+  const faults: string[] = [];
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(settings)) {
+    const value = merged[name] ?? secretFromFile(name, merged, faults);
+    if (value !== undefined && value !== '') given[name] = value;
+  }
+  const result = settingsSchema.safeParse(given);
+  if (!result.success) {
+    for (const issue of result.error.issues) faults.push(`${issue.path.join('.')}: ${describeIssue(issue, given)}`);
+  }
+  if (faults.length > 0 || !result.success) {
+    throw new ConfigurationError(
+      `The environment is not usable:\n  ${faults.join('\n  ')}\nSee docs/configuration.md.`,
+    );
+  }
+  return Object.freeze(result.data);
+}
+
+function secretFromFile(
+  name: string,
+  merged: Record<string, string | undefined>,
+  faults: string[],
+): string | undefined {
+  const path = merged[`${name}_FILE`];
+  if (path === undefined || !(SECRET_SETTINGS as readonly string[]).includes(name)) return undefined;
+  try {
+    return readFileSync(path, 'utf8').trimEnd();
+  } catch (error) {
+    faults.push(`${name}_FILE: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+const describeIssue = (issue: { path: PropertyKey[]; message: string }, given: Record<string, string>): string =>
+  given[String(issue.path[0])] === undefined ? 'is required and missing' : issue.message;

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+
+/**
+ * Every setting of every process: name, type, default, one sentence. `docs/configuration.md` is generated from here.
+ * Secrets have no default and may also come from a file (`NAME_FILE`).
+ */
+const port = () => z.coerce.number().int().min(0).max(65_535);
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const decimal = (min: number, max: number) => z.coerce.number().min(min).max(max);
+const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
+
+export const settings = {
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('Kind of environment; production refuses insecure settings.'),
+  INSTANCE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .default('0')
+    .describe('Name of this replica, stable across restarts; part of MQTT client ids.'),
+
+  DB_HOST: z.string().min(1).default('127.0.0.1').describe('PostgreSQL host, or its pooler.'),
+  DB_PORT: port().default(5432).describe('PostgreSQL port.'),
+  DB_NAME: z.string().min(1).default('derms').describe('Database name.'),
+  DB_USER: z.string().min(1).default('derms_app').describe('Role of the application.'),
+  DB_PASSWORD: z.string().min(1).describe('Password of DB_USER.'),
+  DB_DIRECT_HOST: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PostgreSQL host without a pooler in between, for migrations; default DB_HOST.'),
+  DB_DIRECT_PORT: port().optional().describe('Port at DB_DIRECT_HOST; default DB_PORT.'),
+  DB_ADMIN_USER: z.string().min(1).optional().describe('Role that owns the schema; used by migrations only.'),
+  DB_ADMIN_PASSWORD: z.string().min(1).optional().describe('Password of DB_ADMIN_USER.'),
+  DB_POOL_SIZE: wholeNumber(1, 100).default(10).describe('Most connections of one process.'),
+  DB_CONNECT_TIMEOUT_MS: wholeNumber(100, 60_000).default(2_000).describe('Longest wait for a connection, ms.'),
+  DB_QUERY_TIMEOUT_MS: wholeNumber(100, 600_000)
+    .default(10_000)
+    .describe('Longest wait for a query, ms; single queries may set less.'),
+
+  MQTT_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Broker host; the name is resolved anew at each reconnect.'),
+  MQTT_PORT: port().default(1883).describe('Broker port.'),
+  MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
+  MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
+  MQTT_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[^+#\u0000/]+(\/[^+#\u0000/]+)*$/)
+    .default('der')
+    .describe('First levels of every topic.'),
+  MQTT_MAX_PAYLOAD_BYTES: wholeNumber(256, 1_048_576).default(16_384).describe('Larger messages are refused.'),
+
+  TEMPORAL_ADDRESS: z.string().min(1).default('127.0.0.1:7233').describe('Temporal frontend, host:port.'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('derms').describe('Temporal namespace.'),
+  TEMPORAL_UI_URL: z.string().url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
+  TEMPORAL_METRICS_PORT: port()
+    .default(9465)
+    .describe("Port of the Temporal SDK's own metrics; roles of one worker take the following ports."),
+  TEMPORAL_MAX_CACHED_WORKFLOWS: wholeNumber(0, 100_000)
+    .default(1_000)
+    .describe('Workflows kept in memory by a control worker; above the number of feeder trees.'),
+
+  WORKER_ROLES: z
+    .string()
+    .default('control,jobs,ingest')
+    .transform((value) => value.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(['control', 'jobs', 'ingest'])).min(1))
+    .describe('Roles this worker runs, each in a process of its own.'),
+  METRICS_PORT: port()
+    .default(9464)
+    .describe(
+      'Port of metrics and probes; roles of one worker take the following ports. The API serves them on API_PORT too.',
+    ),
+  PROMETHEUS_ENABLED: flag().default(true).describe('false: the metrics path answers 404.'),
+  PROMETHEUS_PATH: z
+    .string()
+    .regex(/^\/[\w/-]+$/)
+    .default('/metrics')
+    .describe('Path of the metrics.'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least severity that is logged.'),
+  LOG_PRETTY: flag().default(false).describe('true: logs for eyes instead of JSON.'),
+
+  API_HOST: z.string().min(1).default('127.0.0.1').describe('Address the API listens on.'),
+  API_PORT: port().default(8080).describe('Port of the API.'),
+  JWT_SECRET: z
+    .string()
+    .min(32)
+    .optional()
+    .describe('Signs access tokens (HS256); at least 32 characters. Required by the API.'),
+  JWT_TTL_SECONDS: wholeNumber(60, 86_400).default(3_600).describe('Life of an access token, s.'),
+  AUTH_USERS: z
+    .string()
+    .optional()
+    .describe(
+      'Who may log in: JSON list of {"user","role","hash"}; hashes by `npm run derms -- hash-password`. Required by the API.',
+    ),
+
+  CONTROL_INTERVAL_SECONDS: wholeNumber(2, 600).default(10).describe('Interval of the control loop of new feeders, s.'),
+  DEFAULT_FEEDER_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,128}$/)
+    .default('default')
+    .describe('Feeder of devices that name none.'),
+  DEFAULT_FEEDER_LIMIT_KW: decimal(0, 1e6)
+    .default(100)
+    .describe('Import and export limit of feeders first seen on the wire, kW.'),
+  MAX_AUTO_FEEDERS: wholeNumber(0, 100_000).default(100).describe('Most feeders that the wire may add.'),
+  MAX_AUTO_DEVICES: wholeNumber(0, 10_000_000).default(20_000).describe('Most devices that the wire may add.'),
+  TELEMETRY_STALE_SECONDS: wholeNumber(1, 3_600).default(30).describe('Older readings are stale, s.'),
+  DEVICE_OFFLINE_SECONDS: wholeNumber(1, 86_400).default(180).describe('A device silent for longer is offline, s.'),
+  TELEMETRY_RETENTION_DAYS: wholeNumber(1, 3_650)
+    .default(30)
+    .describe('Raw telemetry older than this is refused and removed, days.'),
+  DEADBAND_KW: decimal(0, 1_000)
+    .default(0.1)
+    .describe('Smaller changes of a setpoint are not sent when every limit still holds, kW.'),
+  FOLLOWING_TOLERANCE_KW: decimal(0, 1_000)
+    .default(0.5)
+    .describe('A device further off its setpoint does not follow, kW.'),
+  FOLLOWING_TOLERANCE_SHARE: decimal(0, 1)
+    .default(0.05)
+    .describe('The same as a share of its rating; the larger counts.'),
+  NOT_FOLLOWING_RETRY_SECONDS: wholeNumber(10, 86_400)
+    .default(300)
+    .describe('A device that did not follow is tried again after this, s.'),
+
+  INGEST_BATCH_ROWS: wholeNumber(1, 20_000).default(2_000).describe('Most messages committed at once.'),
+  INGEST_BATCH_WAIT_MS: wholeNumber(1, 1_000).default(20).describe('Longest wait for a batch to fill, ms.'),
+  INGEST_SESSION_EXPIRY_SECONDS: wholeNumber(60, 604_800)
+    .default(14_400)
+    .describe('How long the broker keeps the queue of an ingest process that is away, s.'),
+} as const;
+
+export const settingsSchema = z.object(settings);
+export type Settings = Readonly<z.infer<typeof settingsSchema>>;
+export type SettingName = keyof typeof settings;
+
+/** Never logged, never echoed, may come from `NAME_FILE`. */
+export const SECRET_SETTINGS: readonly SettingName[] = [
+  'DB_PASSWORD',
+  'DB_ADMIN_PASSWORD',
+  'MQTT_PASSWORD',
+  'JWT_SECRET',
+  'AUTH_USERS',
+];

@@ -1,0 +1,80 @@
+import { Client } from 'pg';
+import { loadSettings } from '../config/load';
+import { createLogger } from '../observability/logger';
+import { ensureApplicationRole } from './application-role';
+import { migrate } from './migrate';
+import { ensurePartitions } from './partitions';
+import { openDatabase } from './pool';
+
+/** `node dist/db/migrate-main.js`: database, schema, application role and the first partitions; safe to repeat. */
+async function main(): Promise<void> {
+  const settings = loadSettings(process.env);
+  const log = createLogger({
+    service: 'derms',
+    role: 'migrate',
+    level: settings.LOG_LEVEL,
+    pretty: settings.LOG_PRETTY,
+  });
+  const host = settings.DB_DIRECT_HOST ?? settings.DB_HOST;
+  const port = settings.DB_DIRECT_PORT ?? settings.DB_PORT;
+  const owner = {
+    host,
+    port,
+    user: settings.DB_ADMIN_USER ?? settings.DB_USER,
+    password: settings.DB_ADMIN_PASSWORD ?? settings.DB_PASSWORD,
+    connectionTimeoutMillis: settings.DB_CONNECT_TIMEOUT_MS,
+  };
+  await ensureDatabase(owner, settings.DB_NAME);
+  const client = new Client({ ...owner, database: settings.DB_NAME });
+  await client.connect();
+  try {
+    const applied = await migrate(client);
+    if (settings.DB_ADMIN_USER !== undefined)
+      await ensureApplicationRole(client, settings.DB_USER, settings.DB_PASSWORD);
+    log.info({ dbHost: host, applied }, applied.length > 0 ? 'schema migrated' : 'schema is up to date');
+  } finally {
+    await client.end();
+  }
+  const db = openDatabase(
+    {
+      host,
+      port,
+      database: settings.DB_NAME,
+      user: settings.DB_USER,
+      password: settings.DB_PASSWORD,
+      poolSize: 1,
+      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+      queryTimeoutMs: 60_000,
+      applicationName: 'derms-migrate',
+    },
+    log,
+  );
+  try {
+    const made = await ensurePartitions(db, Date.now(), { daysBack: settings.TELEMETRY_RETENTION_DAYS, daysAhead: 7 });
+    log.info({ partitions: made.length }, 'partitions are ready');
+  } finally {
+    await db.close();
+  }
+}
+
+async function ensureDatabase(
+  owner: { host: string; port: number; user: string; password: string },
+  name: string,
+): Promise<void> {
+  const client = new Client({ ...owner, database: 'postgres' });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
+  } catch (error) {
+    // Another process may have made it between the look and the act: 42P04 duplicate_database, 23505 on the catalogue.
+    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw error;
+  } finally {
+    await client.end();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,119 @@
+import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
+import type { Logger } from '../observability/logger';
+import type { Counter, Gauge } from '../observability/metrics';
+
+export interface DatabaseOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  readonly queryTimeoutMs: number;
+  readonly applicationName: string;
+}
+
+/** What queries run on: the pool, or one connection inside a transaction. */
+export interface Queryable {
+  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
+}
+
+export interface Database extends Queryable {
+  /**
+   * Runs `work` in one transaction on one connection; rolls back when it throws. `statementTimeoutMs` bounds each
+   * statement in the server for this transaction only, so that it holds behind a transaction-mode pooler too.
+   */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface TransactionOptions {
+  readonly isolation?: 'read committed' | 'repeatable read';
+  readonly statementTimeoutMs?: number;
+  readonly readOnly?: boolean;
+  /** When it fires the connection is closed, which ends what runs on it. */
+  readonly signal?: AbortSignal;
+}
+
+export interface DatabaseMetrics {
+  readonly up?: Gauge;
+  readonly connectionErrors?: Counter;
+}
+
+/**
+ * A pool without session state: no named statements, no session locks, no start-up parameters, so that it works
+ * through a transaction-mode pooler. Waiting is bounded everywhere; a broken idle connection is logged and replaced.
+ */
+export function openDatabase(options: DatabaseOptions, log: Logger): Database {
+  const pool = new Pool({
+    host: options.host,
+    port: options.port,
+    database: options.database,
+    user: options.user,
+    password: options.password,
+    max: options.poolSize,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    query_timeout: options.queryTimeoutMs,
+    application_name: options.applicationName,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 2_000,
+    // Jittered, so that replicas do not reconnect in step.
+    idleTimeoutMillis: 30_000 + Math.floor(Math.random() * 10_000),
+    maxLifetimeSeconds: 1_800 + Math.floor(Math.random() * 600),
+  });
+  pool.on('error', (err) => {
+    log.warn({ err, dbHost: options.host }, 'an idle database connection broke');
+  });
+  return {
+    query: (text, values) => pool.query(text, values),
+    transaction: (work, transactionOptions = {}) => inTransaction(pool, work, transactionOptions),
+    close: () => pool.end(),
+  };
+}
+
+async function inTransaction<T>(
+  pool: Pool,
+  work: (tx: Queryable) => Promise<T>,
+  { isolation = 'read committed', statementTimeoutMs, readOnly = false, signal }: TransactionOptions,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const abort = (): void => {
+    broken = new Error('aborted');
+    destroy(client);
+  };
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    await client.query(`begin isolation level ${isolation}${readOnly ? ' read only' : ''}`);
+    if (statementTimeoutMs !== undefined)
+      await client.query(`set local statement_timeout = ${String(Math.ceil(statementTimeoutMs))}`);
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    broken ??= await rollback(client);
+    throw signal?.aborted === true ? (signal.reason ?? error) : error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    client.release(broken);
+  }
+}
+
+/** undefined when the connection is fit to be used again. */
+async function rollback(client: PoolClient): Promise<Error | undefined> {
+  try {
+    await client.query('rollback');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Closes the socket at once: the server notices and ends the statement; `release(error)` then discards the client. */
+function destroy(client: PoolClient): void {
+  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }; // no public way in pg 8
+  connection?.stream?.destroy();
+}

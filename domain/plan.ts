@@ -1,0 +1,81 @@
+/** What a plan says: a setpoint for each device that needs a message, and why; the state of every node. */
+
+/** Why a device got what it got. */
+export interface Explanation {
+  /** Position on the stacked level axis; 0 = at its want. */
+  readonly level: number;
+  /** Relief step that reached it: 0 none, then in relief order (design: batteries, EVs, PV). */
+  readonly tier: number;
+  /** The node whose limit held it, or null when nothing did. */
+  readonly boundBy: string | null;
+  /** What narrowed it besides a node: its bounds. */
+  readonly note: DeviceNote;
+}
+
+export type DeviceNote =
+  | 'free'
+  | 'bound-by-node'
+  | 'at-rating'
+  | 'soc-limit'
+  | 'ramping'
+  | 'deadband'
+  | 'silent'
+  | 'not-following'
+  | 'unrated'
+  | 'fault'
+  | 'default';
+
+export interface DevicePlan {
+  readonly deviceId: string;
+  readonly feederId: string;
+  /** Inside sign; what it is planned at. For uncontrolled, silent and not following devices: what it counts at. */
+  readonly targetKw: number;
+  /** A message must be sent: the target changed or the old one needs renewal. */
+  readonly publish: 'change' | 'renewal' | 'none';
+  readonly explanation: Explanation;
+  /** To be stored for the next cycle. */
+  readonly offSetpointCycles: number;
+  readonly notFollowingUntilMs: number | null;
+}
+
+/** Whose number a limit is. */
+export type LimitSource =
+  { readonly kind: 'static' } | { readonly kind: 'dispatch'; readonly dispatchId: string } | { readonly kind: 'envelope' };
+
+export interface LimitInForce {
+  readonly kw: number;
+  readonly source: LimitSource;
+}
+
+export interface NodePlan {
+  readonly feederId: string;
+  /** Static limit narrowed by dispatches in force. `lowKw` and `highKw` are signed flow bounds, import positive. */
+  readonly high: LimitInForce;
+  readonly low: LimitInForce;
+  /** Flow at the meter now, null without a fresh meter. */
+  readonly measuredKw: number | null;
+  /** Flow once every setpoint of this plan holds, uncontrolled flow included; counted at the worse side for silent devices. */
+  readonly plannedHighKw: number;
+  readonly plannedLowKw: number;
+  /** Uncontrolled flow below this node (whole subtree), high and low estimate. */
+  readonly uncontrolledHighKw: number;
+  readonly uncontrolledLowKw: number;
+  /** Uncontrolled flow derived from this node's fresh meter; null otherwise. Stored to know the worst of the last hour. */
+  readonly meteredUncontrolledKw: number | null;
+  readonly meterStale: boolean;
+  /** The limit that holds devices back here, or 'none'. */
+  readonly binding: 'import' | 'export' | 'none';
+  /** > 0: even with every device at its nearest bound the node is this far over its limit. */
+  readonly missingKw: number;
+}
+
+export interface TreePlan {
+  /** One per device of the snapshot, sorted by device id. */
+  readonly devices: readonly DevicePlan[];
+  /** One per feeder of the snapshot, root first, parents before children. */
+  readonly nodes: readonly NodePlan[];
+  readonly staleDevices: readonly string[];
+  readonly offlineDevices: readonly string[];
+  readonly notFollowingDevices: readonly string[];
+  readonly unratedDevices: readonly string[];
+}

@@ -1,0 +1,70 @@
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { ControlMode } from '../domain/fleet';
+
+/**
+ * The public face of the workflows: names, ids, inputs, signals and queries. The only workflow file that other
+ * folders import as a value. What people decide is written to Postgres first; messages only say "look again".
+ */
+export const TASK_QUEUES = { control: 'control', jobs: 'jobs' } as const;
+export const FEEDER_SEARCH_ATTRIBUTE = 'DermsFeederId';
+
+export const controlLoopId = (rootFeederId: string): string => `control-loop/${rootFeederId}`;
+export const dispatchWorkflowId = (dispatchId: string): string => `dispatch/${dispatchId}`;
+export const SUPERVISOR_SCHEDULE_ID = 'supervise-control-loops';
+
+export interface ControlLoopInput {
+  readonly rootFeederId: string;
+  /** Carried by continue-as-new; absent in the first run of a chain. New fields must be optional. */
+  readonly carried?: ControlLoopCarried;
+}
+
+export interface ControlLoopCarried {
+  readonly cycle: number;
+  readonly chainStartedAtMs: number;
+  readonly lastTickMs: number;
+  readonly status: ControlLoopStatus;
+}
+
+/** Answer of the `status` query. Times are milliseconds since the epoch. */
+export interface ControlLoopStatus {
+  readonly rootFeederId: string;
+  readonly chainId: string;
+  readonly cycle: number;
+  readonly mode: ControlMode;
+  readonly intervalSeconds: number;
+  readonly nextTickAtMs: number | null;
+  readonly lastResult: CycleResult | null;
+  /** Cycles that failed, in this chain. */
+  readonly failedCycles: number;
+  /** Nominal ticks that no cycle was planned for, in this chain. */
+  readonly missedTicks: number;
+}
+
+export interface CycleResult {
+  readonly cycle: number;
+  readonly atMs: number;
+  readonly outcome: 'published' | 'nothing-to-publish' | 'awaiting-approval' | 'behind' | 'failed';
+  /** `cycle 812: 93.1 of 100 kW, 14 setpoints, bound by feeder-a`, or what failed. */
+  readonly summary: string;
+}
+
+/** Plan now rather than at the next tick: something in Postgres has changed. */
+export const wakeSignal = defineSignal('wake');
+/** Publish each device's default once and end. */
+export const stopSignal = defineSignal('stop');
+export const statusQuery = defineQuery<ControlLoopStatus>('status');
+
+export interface DispatchInput {
+  readonly dispatchId: string;
+}
+
+/** The dispatch's row has changed (cancelled, revised, superseded): read it again. */
+export const dispatchChangedSignal = defineSignal('changed');
+export const dispatchStatusQuery = defineQuery<DispatchStatus>('status');
+
+export interface DispatchStatus {
+  readonly dispatchId: string;
+  readonly state: string;
+  /** The next moment at which something happens by itself; null when it is over. */
+  readonly nextAtMs: number | null;
+}
