@@ -1,13 +1,5 @@
-/** One project per kind of test: what each needs and proves is in test/README.md. */
-const kind = (name, options = {}) => ({
-  displayName: name,
-  testEnvironment: 'node',
-  rootDir: __dirname,
-  testMatch: [`<rootDir>/test/${name}/**/*.test.ts`],
-  transform: { '^.+\\.ts$': ['@swc/jest'] },
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.local'],
-  ...options,
-});
+const kind = require('./jest.kind.cjs');
+
 const withServers = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
@@ -26,4 +18,3 @@ module.exports = {
     kind('e2e', withServers),
   ],
 };
-module.exports.kind = kind;

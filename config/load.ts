@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'dotenv';
-import { SECRET_SETTINGS, settings, settingsSchema, type Settings } from './schema';
+import { SECRET_SETTINGS, settings, settingsSchema, type SettingName, type Settings } from './schema';
 
 /** A bad environment; the message names every fault at once and never a secret's value. */
 export class ConfigurationError extends Error {
@@ -13,15 +13,30 @@ export class ConfigurationError extends Error {
  * @throws {ConfigurationError} naming every missing or malformed setting.
  */
 export function loadSettings(environment: NodeJS.ProcessEnv, dotEnvPath = '.env'): Settings {
+  return loadSomeSettings(Object.keys(settings) as SettingName[], environment, dotEnvPath); // its own keys
+}
+
+/**
+ * The same for a process that needs only some of them: what it does not name is neither read nor required, so that a
+ * simulated device, say, never asks for the database's password.
+ *
+ * @throws {ConfigurationError} naming every missing or malformed one of them.
+ */
+export function loadSomeSettings<Name extends SettingName>(
+  names: readonly Name[],
+  environment: NodeJS.ProcessEnv,
+  dotEnvPath = '.env',
+): Pick<Settings, Name> {
   const fromFile = existsSync(dotEnvPath) ? parse(readFileSync(dotEnvPath)) : {};
   const merged: Record<string, string | undefined> = { ...fromFile, ...environment };
   const faults: string[] = [];
   const given: Record<string, string> = {};
-  for (const name of Object.keys(settings)) {
+  for (const name of names) {
     const value = merged[name] ?? secretFromFile(name, merged, faults);
     if (value !== undefined && value !== '') given[name] = value;
   }
-  const result = settingsSchema.safeParse(given);
+  const wanted = Object.fromEntries(names.map((name) => [name, true] as const));
+  const result = settingsSchema.pick(wanted as Record<SettingName, true>).safeParse(given); // zod's type asks for all names
   if (!result.success) {
     for (const issue of result.error.issues) faults.push(`${issue.path.join('.')}: ${describeIssue(issue, given)}`);
   }
@@ -30,7 +45,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv, dotEnvPath = '.env'
       `The environment is not usable:\n  ${faults.join('\n  ')}\nSee docs/configuration.md.`,
     );
   }
-  return Object.freeze(result.data);
+  return Object.freeze(result.data) as Pick<Settings, Name>; // exactly the names picked above
 }
 
 function secretFromFile(

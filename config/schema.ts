@@ -49,14 +49,14 @@ export const settings = {
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
   MQTT_TOPIC_PREFIX: z
     .string()
-    .regex(/^[^+#\u0000/]+(\/[^+#\u0000/]+)*$/)
+    .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/)
     .default('der')
     .describe('First levels of every topic.'),
   MQTT_MAX_PAYLOAD_BYTES: wholeNumber(256, 1_048_576).default(16_384).describe('Larger messages are refused.'),
 
   TEMPORAL_ADDRESS: z.string().min(1).default('127.0.0.1:7233').describe('Temporal frontend, host:port.'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('derms').describe('Temporal namespace.'),
-  TEMPORAL_UI_URL: z.string().url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
+  TEMPORAL_UI_URL: z.url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
   TEMPORAL_METRICS_PORT: port()
     .default(9465)
     .describe("Port of the Temporal SDK's own metrics; roles of one worker take the following ports."),
@@ -70,10 +70,15 @@ export const settings = {
     .transform((value) => value.split(',').map((role) => role.trim()))
     .pipe(z.array(z.enum(['control', 'jobs', 'ingest'])).min(1))
     .describe('Roles this worker runs, each in a process of its own.'),
+  METRICS_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address that metrics and probes of workers listen on.'),
   METRICS_PORT: port()
     .default(9464)
     .describe(
-      'Port of metrics and probes; roles of one worker take the following ports. The API serves them on API_PORT too.',
+      'Port of metrics and probes; the roles of one worker (control, jobs, ingest) take the three ports after it. The API serves them on API_PORT.',
     ),
   PROMETHEUS_ENABLED: flag().default(true).describe('false: the metrics path answers 404.'),
   PROMETHEUS_PATH: z

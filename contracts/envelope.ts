@@ -100,5 +100,5 @@ export function faultOfEnvelope(
 /** A value as it may stand in a sentence: short, and never the whole of what a stranger sent. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'missing';
-  return (JSON.stringify(value) ?? typeof value).slice(0, 64);
+  return JSON.stringify(value).slice(0, 64);
 }

@@ -3,8 +3,8 @@ import { loadSettings } from '../config/load';
 import { createLogger } from '../observability/logger';
 import { ensureApplicationRole } from './application-role';
 import { migrate } from './migrate';
-import { ensurePartitions } from './partitions';
 import { openDatabase } from './pool';
+import { prepareTimeSeries } from './time-series-upkeep';
 
 /** `node dist/db/migrate-main.js`: database, schema, application role and the first partitions; safe to repeat. */
 async function main(): Promise<void> {
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     log,
   );
   try {
-    const made = await ensurePartitions(db, Date.now(), { daysBack: settings.TELEMETRY_RETENTION_DAYS, daysAhead: 7 });
+    const made = await prepareTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS);
     log.info({ partitions: made.length }, 'partitions are ready');
   } finally {
     await db.close();

@@ -25,7 +25,7 @@ export interface Database extends Queryable {
    * statement in the server for this transaction only, so that it holds behind a transaction-mode pooler too.
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 export interface TransactionOptions {

@@ -45,6 +45,12 @@ export interface Command {
   readonly validUntilMs: number;
 }
 
+/** Everything that was sent since the last acknowledgement: newest target, and the span of all of it. */
+export interface PendingCommand extends Command {
+  readonly lowKw: number;
+  readonly highKw: number;
+}
+
 export interface Device {
   readonly deviceId: string;
   readonly deviceType: DeviceType;
@@ -72,8 +78,8 @@ export interface Device {
   readonly reading: DeviceReading | null;
   /** Last command the broker acknowledged. */
   readonly acknowledged: Command | null;
-  /** Sent after `acknowledged` and not acknowledged: the device may or may not have it. */
-  readonly pending: Command | null;
+  /** Sent after `acknowledged` and not acknowledged: the device may or may not have any of it. */
+  readonly pending: PendingCommand | null;
   /** Cycles in a row that it was off its setpoint by more than the tolerance. */
   readonly offSetpointCycles: number;
   /** Until then it is planned at what it measures; null when it follows. */

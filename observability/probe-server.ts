@@ -37,16 +37,27 @@ export async function startProbeServer(options: ProbeOptions): Promise<{ port: n
 
 async function answer(options: ProbeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?')[0];
-  if (path === '/live') return send(response, 200, 'live\n');
-  if (path === '/ready') {
+  if (path === '/live') {
+    send(response, 200, 'live\n');
+  } else if (path === '/ready') {
     const missing = options.notReady();
-    return missing === null ? send(response, 200, 'ready\n') : send(response, 503, `${missing}\n`);
+    send(response, missing === null ? 200 : 503, missing === null ? 'ready\n' : `${missing}\n`);
+  } else if (path === options.metricsPath && options.metricsEnabled) {
+    await sendMetrics(options.registry, response);
+  } else {
+    send(response, 404, 'not found\n');
   }
-  if (path !== options.metricsPath || !options.metricsEnabled) return send(response, 404, 'not found\n');
+}
+
+async function sendMetrics(registry: Registry, response: ServerResponse): Promise<void> {
   try {
-    send(response, 200, await options.registry.metrics(), options.registry.contentType);
-  } catch {
-    send(response, 500, 'the metrics could not be collected\n');
+    send(response, 200, await registry.metrics(), registry.contentType);
+  } catch (error) {
+    send(
+      response,
+      500,
+      `the metrics could not be collected: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
   }
 }
 

@@ -97,6 +97,8 @@ create table device_control (
   acknowledged_valid_until timestamptz,
   acknowledged_at          timestamptz,
   acknowledged_plan_id     uuid,
+  -- broker_session.epoch in which it was acknowledged: what an older broker session acknowledged is sent again.
+  acknowledged_epoch       integer,
   -- What was sent, or may have been, after that: the newest target, and the span of all that is not acknowledged.
   pending_kw               kw,
   pending_low_kw           kw,
@@ -106,6 +108,15 @@ create table device_control (
   off_setpoint_cycles      integer not null default 0,
   not_following_until      timestamptz
 ) with (fillfactor = 50);
+
+-- One row: counts the broker sessions that any publisher of ours began. A broker that was away may have lost what it
+-- acknowledged, so setpoints of an older epoch count as not acknowledged.
+create table broker_session (
+  only_row   boolean primary key default true check (only_row),
+  epoch      integer not null,
+  started_at timestamptz not null
+);
+insert into broker_session (epoch, started_at) values (1, now());
 
 -- Highest and lowest uncontrolled flow derived from a node's meter, by half hours: what a stale meter counts at.
 create table feeder_uncontrolled (
@@ -129,6 +140,7 @@ create table control_loops (
   -- Time of the last cycle that went all the way: planned, and published where there was something to publish.
   finished_at      timestamptz,
   finished_cycle   bigint,
+  interval_seconds integer,
   missed_ticks     bigint not null default 0,
   -- What planCycle answered, returned again when the same cycle is asked for twice.
   answer           jsonb,

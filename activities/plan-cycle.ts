@@ -1,0 +1,141 @@
+import type { Claim, CycleKey, PlanAnswer, PlanRecord, Proposal } from '../domain/control-cycle';
+import type { TreeSnapshot } from '../domain/fleet';
+import type { DevicePlan, TreePlan } from '../domain/plan';
+import { summarise } from './plan-summary';
+import type { PlanStore, PlanTransaction } from './ports';
+
+export interface PlanCycleInput extends CycleKey {
+  /** Nominal tick this cycle stands for, ms; for a woken cycle the last one before it. */
+  readonly tickMs: number;
+  /** The loop is stopping: plan every device at its default. */
+  readonly final: boolean;
+  /** Longest this may take, ms. */
+  readonly timeoutMs: number;
+}
+
+export interface PlanCyclePorts {
+  readonly plans: PlanStore;
+  readonly planTree: (snapshot: TreeSnapshot) => TreePlan;
+  readonly newPlanId: () => string;
+}
+
+/** Share of the time limit that one statement may take, so that we hear of it before the attempt is given up. */
+const STATEMENT_SHARE = 0.8;
+
+/**
+ * Reads one consistent picture of the tree, decides, and stores the decision with everything it looked at.
+ *
+ * Run twice for one cycle it returns the stored plan. Publishes nothing.
+ */
+export async function planCycle(
+  ports: PlanCyclePorts,
+  input: PlanCycleInput,
+  signal: AbortSignal,
+): Promise<PlanAnswer> {
+  const limits = {
+    statementTimeoutMs: input.timeoutMs * STATEMENT_SHARE,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(input.timeoutMs)]),
+  };
+  return ports.plans.plan(input, limits, async (tx) => {
+    const claim = await tx.claim();
+    switch (claim.kind) {
+      case 'superseded':
+        return ended(input, 'a newer loop controls this feeder');
+      case 'stored':
+        return stillFresh(claim);
+      case 'fresh':
+        return planFresh(ports, input, claim, tx);
+    }
+  });
+}
+
+/** A plan older than one interval is never published. */
+function stillFresh({ answer, plannedAtMs, nowMs }: Extract<Claim, { kind: 'stored' }>): PlanAnswer {
+  return nowMs - plannedAtMs > answer.intervalSeconds * 1000 ? { ...answer, outcome: 'behind' } : answer;
+}
+
+async function planFresh(
+  ports: PlanCyclePorts,
+  input: PlanCycleInput,
+  claim: Extract<Claim, { kind: 'fresh' }>,
+  tx: PlanTransaction,
+): Promise<PlanAnswer> {
+  const found = await tx.snapshot();
+  if (found === null) return ended(input, 'the feeder is gone or no longer a root');
+  const last = input.final || !found.root.enabled;
+  const tree: TreeSnapshot = last ? { ...found.tree, mode: 'disabled' } : found.tree;
+  const planId = ports.newPlanId();
+  const decided = ports.planTree(tree);
+  const manual = tree.mode === 'manual' ? underApproval(decided, found.proposal) : null;
+  const plan = manual?.plan ?? decided;
+  const missedTicks = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
+  const setpoints = plan.devices.filter(({ publish }) => publish !== 'none').length;
+  const answer: PlanAnswer = {
+    outcome: setpoints > 0 ? 'publish' : manual?.proposes != null ? 'awaiting-approval' : 'nothing-to-publish',
+    planId,
+    mode: tree.mode,
+    intervalSeconds: tree.settings.intervalSeconds,
+    setpoints,
+    missedTicks,
+    summary: summarise(input.cycle, plan, setpoints, manual?.proposes ?? null),
+    last,
+  };
+  const record: PlanRecord = {
+    planId,
+    tickMs: input.tickMs,
+    missedTicks,
+    tree,
+    plan,
+    answer,
+    proposes: manual?.proposes ?? null,
+    applies: manual?.applies ?? null,
+  };
+  await tx.store(record);
+  return answer;
+}
+
+const ended = (input: PlanCycleInput, why: string): PlanAnswer => ({
+  outcome: 'ended',
+  planId: null,
+  mode: 'disabled',
+  intervalSeconds: 0,
+  setpoints: 0,
+  missedTicks: 0,
+  summary: `cycle ${String(input.cycle)}: ${why}`,
+  last: true,
+});
+
+/** Nominal ticks between the last planned one and this one; a changed interval starts the count anew. */
+function missedSince(claim: Extract<Claim, { kind: 'fresh' }>, tickMs: number, intervalSeconds: number): number {
+  const { previousTickMs, previousIntervalSeconds } = claim;
+  if (previousTickMs === null || previousIntervalSeconds !== intervalSeconds) return 0;
+  return Math.max(0, Math.round((tickMs - previousTickMs) / (intervalSeconds * 1000)) - 1);
+}
+
+interface UnderApproval {
+  readonly plan: TreePlan;
+  readonly proposes: Readonly<Record<string, number>> | null;
+  readonly applies: string | null;
+}
+
+/**
+ * Manual mode: changes wait for approval of exactly the plan that was proposed; renewals of what was approved need none.
+ * An approved plan that is not yet carried out goes out with its own targets, its validity counted from now.
+ */
+function underApproval(plan: TreePlan, proposal: Proposal | null): UnderApproval {
+  if (proposal !== null && proposal.approvedAtMs !== null && proposal.appliedAtMs === null) {
+    const devices = plan.devices.map((device) => approvedTarget(device, proposal.targets[device.deviceId]));
+    return { plan: { ...plan, devices }, proposes: null, applies: proposal.planId };
+  }
+  const changes = plan.devices.filter(({ publish }) => publish === 'change');
+  const devices = plan.devices.map((device) =>
+    device.publish === 'change' ? { ...device, publish: 'none' as const } : device,
+  );
+  const targets = Object.fromEntries(changes.map(({ deviceId, targetKw }) => [deviceId, targetKw]));
+  return { plan: { ...plan, devices }, proposes: changes.length > 0 ? targets : null, applies: null };
+}
+
+const approvedTarget = (device: DevicePlan, targetKw: number | undefined): DevicePlan => {
+  if (targetKw !== undefined) return { ...device, targetKw, publish: 'change' };
+  return device.publish === 'change' ? { ...device, publish: 'none' } : device;
+};

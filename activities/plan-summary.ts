@@ -1,0 +1,44 @@
+import type { NodePlan, TreePlan } from '../domain/plan';
+
+/** Most feeders named in a line. */
+const MOST_NAMED = 3;
+
+/**
+ * One line that an SRE understands in Temporal UI: `cycle 812: 93.1 of 100 kW, 14 setpoints, bound by feeder-a`.
+ * The flow is the root's, as measured, or as planned when its meter is silent (marked `~`); export is negative.
+ */
+export function summarise(
+  cycle: number,
+  plan: TreePlan,
+  setpoints: number,
+  proposes: Readonly<Record<string, number>> | null,
+): string {
+  const [root] = plan.nodes;
+  const parts = [root === undefined ? 'no feeder' : flowOf(root), `${String(setpoints)} setpoints`];
+  const bound = plan.nodes.filter(({ binding }) => binding !== 'none').map(({ feederId }) => feederId);
+  if (bound.length > 0) parts.push(`bound by ${named(bound)}`);
+  const over = plan.nodes.filter(({ missingKw }) => missingKw > 0);
+  if (over.length > 0) {
+    parts.push(
+      `INFEASIBLE: ${over
+        .slice(0, MOST_NAMED)
+        .map(({ feederId, missingKw }) => `${feederId} over by ${kw(missingKw)} kW`)
+        .join(', ')}`,
+    );
+  }
+  if (proposes !== null) parts.push(`${String(Object.keys(proposes).length)} changes wait for approval`);
+  return `cycle ${String(cycle)}: ${parts.join(', ')}`;
+}
+
+function flowOf(root: NodePlan): string {
+  const flow = root.measuredKw ?? (root.plannedHighKw >= 0 ? root.plannedHighKw : root.plannedLowKw);
+  const limit = flow >= 0 ? root.high.kw : root.low.kw;
+  return `${root.measuredKw === null ? '~' : ''}${kw(flow)} of ${kw(limit)} kW`;
+}
+
+const named = (feederIds: readonly string[]): string =>
+  feederIds.length <= MOST_NAMED
+    ? feederIds.join(', ')
+    : `${feederIds.slice(0, MOST_NAMED).join(', ')} and ${String(feederIds.length - MOST_NAMED)} more`;
+
+const kw = (value: number): string => String(Math.round(value * 10) / 10);

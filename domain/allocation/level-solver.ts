@@ -1,0 +1,382 @@
+/**
+ * The fair optimum on a tree of two-sided limits, exactly.
+ *
+ * Every device follows one level. A node that would break its import limit holds everything below it at a
+ * lower level, one that would break its export limit at a higher one; so each node ends with a range of
+ * levels it permits, and a device with the level of its parent pushed into the ranges on the way down.
+ * That this is optimal for every convex objective at once is shown by Hochbaum & Hong, Mathematical
+ * Programming 69 (1995), and for laminar limits by Schoot Uiterkamp, Gerards & Hurink, arXiv 2008.11829.
+ *
+ * The ranges are found from the leaves up. Take the breakpoints from the top of the axis while the limit is
+ * broken: whatever lies above is flat from then on and never looked at again. The same from the bottom for
+ * the other limit. Each breakpoint is taken at most once in the whole tree: O(n log n), sorting included.
+ *
+ * A device may count differently on the two sides (`CountedRange`): import is judged with the high
+ * curves, export with the low ones. When a node cannot hold both sides, it takes the level that is over by
+ * the same amount on each; when it cannot hold one, the end of the axis. The limits of a descendant are kept
+ * before those of its ancestors.
+ */
+import { BreakpointRuns, type RunEnd } from './breakpoint-runs';
+import type { LevelCurves } from './level-curves';
+import { addTo, real, whole } from './packed';
+import { sortByLevel } from './sort-by-level';
+
+/** What the devices below each node may sum to. Nodes are indices; a parent has a smaller index than its children. */
+export interface LevelProblem {
+  /** Index of the parent; -1 for the root, which is node 0. */
+  readonly parentOf: Int32Array;
+  /** Most that the devices below may take by their high curves, kW; Infinity when nothing limits them. */
+  readonly roomHighKw: Float64Array;
+  /** Least that they must take by their low curves, kW; -Infinity when nothing limits them. */
+  readonly roomLowKw: Float64Array;
+  readonly curves: LevelCurves;
+}
+
+export interface LevelSolution {
+  readonly deviceKw: Float64Array;
+  /** Level of the devices that hang on each node. */
+  readonly nodeLevel: Float64Array;
+  /** The node whose limit set the level of each node: itself, an ancestor, or -1 when the level is 0. */
+  readonly boundBy: Int32Array;
+  /** Which of the node's own limits changed the level it got from above: 1 import, -1 export, 0 none. */
+  readonly bindingSide: Int8Array;
+}
+
+/** Sums closer than this to a limit are on it: far below a watt, far above what adding 100,000 numbers loses. */
+export const LIMIT_TOLERANCE_KW = 1e-9;
+
+/** Solves in O(n log n). Pure and deterministic: the same problem gives the same bits. */
+export function solveLevels(problem: LevelProblem): LevelSolution {
+  const ranges = permittedRanges(problem);
+  const descent = descend(problem, ranges);
+  const { curves } = problem;
+  const deviceKw = new Float64Array(curves.deviceCount);
+  for (let device = 0; device < deviceKw.length; device += 1) {
+    deviceKw[device] = curves.kwAt(device, real(descent.nodeLevel, curves.nodeOf(device)));
+  }
+  return { deviceKw, ...descent };
+}
+
+interface PermittedRanges {
+  readonly lowest: Float64Array;
+  readonly highest: Float64Array;
+}
+
+/** Level 0 is everybody's want: the root starts there and each node pushes it into its own range. */
+function descend({ parentOf }: LevelProblem, ranges: PermittedRanges): Omit<LevelSolution, 'deviceKw'> {
+  const nodeLevel = new Float64Array(parentOf.length);
+  const boundBy = new Int32Array(parentOf.length).fill(-1);
+  const bindingSide = new Int8Array(parentOf.length);
+  for (let node = 0; node < parentOf.length; node += 1) {
+    const parent = whole(parentOf, node);
+    const level = parent < 0 ? 0 : real(nodeLevel, parent);
+    const held = Math.min(Math.max(level, real(ranges.lowest, node)), real(ranges.highest, node));
+    nodeLevel[node] = held;
+    bindingSide[node] = Math.sign(level - held);
+    boundBy[node] = held === level ? (parent < 0 ? -1 : whole(boundBy, parent)) : node;
+  }
+  return { nodeLevel, boundBy, bindingSide };
+}
+
+function permittedRanges(problem: LevelProblem): PermittedRanges {
+  const { parentOf } = problem;
+  const sweep = startSweep(problem);
+  for (let node = parentOf.length - 1; node >= 0; node -= 1) {
+    narrow(sweep, sweep.fromAbove, node);
+    narrow(sweep, sweep.fromBelow, node);
+    const parent = whole(parentOf, node);
+    if (parent >= 0) joinParent(sweep, node, parent);
+  }
+  return { lowest: sweep.fromBelow.reached, highest: sweep.fromAbove.reached };
+}
+
+/**
+ * One end of the axis. From below everything is the mirror image: levels and powers change sign and the high
+ * and low curves change places, so that both ends share one procedure. "Near" is the curve this end limits.
+ */
+interface SweepEnd {
+  readonly end: RunEnd;
+  readonly sign: 1 | -1;
+  /** Where the node's range ends on this side, a level. */
+  readonly reached: Float64Array;
+  /** Sums over the node's subtree at `reached`, mirrored by `sign`. */
+  readonly nearKw: Float64Array;
+  readonly farKw: Float64Array;
+  /** Limits of the two curves, mirrored. */
+  readonly nearRoomKw: Float64Array;
+  readonly farRoomKw: Float64Array;
+  /** Change of slope at each breakpoint, mirrored. */
+  readonly nearBend: Float64Array;
+  readonly farBend: Float64Array;
+  readonly heap: Int32Array;
+  opposite: Float64Array;
+}
+
+interface Sweep {
+  readonly levels: Float64Array;
+  readonly highBend: Float64Array;
+  readonly lowBend: Float64Array;
+  readonly runs: BreakpointRuns;
+  readonly fromAbove: SweepEnd;
+  readonly fromBelow: SweepEnd;
+  breakpoints: number;
+}
+
+/**
+ * Takes breakpoints from one end of the node's curves while the limit on that side is broken, and ends the
+ * range where it holds: or, when the other side is broken by then, where both are over by the same.
+ */
+function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
+  const { sign } = side;
+  const nearRoom = real(side.nearRoomKw, node);
+  const farRoom = real(side.farRoomKw, node);
+  const broken = (near: number, far: number) =>
+    near - nearRoom > Math.max(0, farRoom - far) + LIMIT_TOLERANCE_KW;
+
+  let near = real(side.nearKw, node);
+  let far = real(side.farKw, node);
+  if (!broken(near, far)) return;
+  let heap = sweep.runs.settle(side.end, whole(side.heap, node));
+  let level = sign * real(side.reached, node);
+  let nearSlope = 0;
+  let farSlope = 0;
+  let next = sign * real(side.opposite, node);
+  while (heap >= 0) {
+    const breakpoint = sweep.runs.peek(side.end, heap);
+    next = sign * real(sweep.levels, breakpoint);
+    const span = Math.max(level - next, 0);
+    if (!broken(near - nearSlope * span, far - farSlope * span)) break;
+    near -= nearSlope * span;
+    far -= farSlope * span;
+    level = next;
+    nearSlope -= sign * real(side.nearBend, breakpoint);
+    farSlope -= sign * real(side.farBend, breakpoint);
+    heap = sweep.runs.take(side.end, heap);
+  }
+  if (heap < 0) {
+    // Flat to the other end: nothing below this node can give more.
+    level = sign * real(side.opposite, node);
+  } else {
+    const back = stepBack({ near, far, nearSlope, farSlope, nearRoom, farRoom }, level - next);
+    near -= nearSlope * back;
+    far -= farSlope * back;
+    level -= back;
+    heap = cutOff(sweep, side, { level: sign * level, nearSlope, farSlope, node, heap });
+  }
+  side.heap[node] = heap;
+  side.reached[node] = sign * level;
+  side.nearKw[node] = near;
+  side.farKw[node] = far;
+}
+
+interface Segment {
+  readonly near: number;
+  readonly far: number;
+  readonly nearSlope: number;
+  readonly farSlope: number;
+  readonly nearRoom: number;
+  readonly farRoom: number;
+}
+
+/** How far to go back inside a straight stretch: to the limit, or to where both sides are over by the same if that comes first. */
+function stepBack({ near, far, nearSlope, farSlope, nearRoom, farRoom }: Segment, span: number): number {
+  const toLimit = nearSlope > 0 ? (near - nearRoom) / nearSlope : span;
+  const bothSlopes = nearSlope + farSlope;
+  const toBalance = bothSlopes > 0 ? (near + far - nearRoom - farRoom) / bothSlopes : span;
+  const back = Number.isFinite(toBalance) ? Math.min(toLimit, toBalance) : toLimit;
+  return Math.min(Math.max(back, 0), span);
+}
+
+/** The curves are flat beyond `level` now: one breakpoint says so to the ancestors. */
+function cutOff(
+  sweep: Sweep,
+  side: SweepEnd,
+  cut: { level: number; nearSlope: number; farSlope: number; node: number; heap: number },
+): number {
+  const breakpoint = sweep.breakpoints;
+  sweep.breakpoints += 1;
+  sweep.levels[breakpoint] = cut.level;
+  side.nearBend[breakpoint] = -side.sign * cut.nearSlope;
+  side.farBend[breakpoint] = -side.sign * cut.farSlope;
+  const run = sweep.runs.add(breakpoint, breakpoint);
+  const other = side === sweep.fromAbove ? sweep.fromBelow : sweep.fromAbove;
+  other.heap[cut.node] = sweep.runs.join(other.end, whole(other.heap, cut.node), run);
+  return sweep.runs.join(side.end, cut.heap, run);
+}
+
+function joinParent(sweep: Sweep, node: number, parent: number): void {
+  for (const side of [sweep.fromAbove, sweep.fromBelow]) {
+    addTo(side.nearKw, parent, real(side.nearKw, node));
+    addTo(side.farKw, parent, real(side.farKw, node));
+    const heap = sweep.runs.settle(side.end, whole(side.heap, node));
+    side.heap[parent] = sweep.runs.join(side.end, whole(side.heap, parent), heap);
+  }
+}
+
+/** Everything sorted and each node with its own devices only; children are joined on the way up. */
+function startSweep(problem: LevelProblem): Sweep {
+  const { curves, parentOf, roomHighKw, roomLowKw } = problem;
+  const nodes = parentOf.length;
+  const packed = breakpointsByNode(curves, nodes);
+  const { levels, highBend, lowBend, startOfNode } = packed;
+  const runs = new BreakpointRuns(levels, 3 * nodes);
+  const mirrored = (values: Float64Array) => values.map((value) => -value);
+  const fromAbove: SweepEnd = {
+    end: 'highest',
+    sign: 1,
+    reached: new Float64Array(nodes).fill(packed.axisEnd),
+    nearKw: new Float64Array(nodes),
+    farKw: new Float64Array(nodes),
+    nearRoomKw: roomHighKw,
+    farRoomKw: roomLowKw,
+    nearBend: highBend,
+    farBend: lowBend,
+    heap: new Int32Array(nodes).fill(-1),
+    opposite: new Float64Array(0),
+  };
+  const fromBelow: SweepEnd = {
+    end: 'lowest',
+    sign: -1,
+    reached: new Float64Array(nodes).fill(packed.axisStart),
+    nearKw: new Float64Array(nodes),
+    farKw: new Float64Array(nodes),
+    nearRoomKw: mirrored(roomLowKw),
+    farRoomKw: mirrored(roomHighKw),
+    nearBend: lowBend,
+    farBend: highBend,
+    heap: new Int32Array(nodes).fill(-1),
+    opposite: fromAbove.reached,
+  };
+  fromAbove.opposite = fromBelow.reached;
+  for (let node = 0; node < nodes; node += 1) {
+    const run = runs.add(whole(startOfNode, node), whole(startOfNode, node + 1) - 1);
+    fromAbove.heap[node] = run;
+    fromBelow.heap[node] = run;
+  }
+  for (let device = 0; device < curves.deviceCount; device += 1) addEndsOf(curves, device, fromAbove, fromBelow);
+  return { levels, highBend, lowBend, runs, fromAbove, fromBelow, breakpoints: packed.count };
+}
+
+function addEndsOf(curves: LevelCurves, device: number, fromAbove: SweepEnd, fromBelow: SweepEnd): void {
+  const first = curves.firstPointOf(device);
+  const last = curves.firstPointOf(device + 1) - 1;
+  if (last < first) return;
+  const node = curves.nodeOf(device);
+  const [floor, ceiling] = [curves.highFloorOf(device), curves.lowCeilingOf(device)];
+  const [least, most] = [curves.kwAtPoint(first), curves.kwAtPoint(last)];
+  addTo(fromAbove.nearKw, node, Math.max(most, floor));
+  addTo(fromAbove.farKw, node, Math.min(most, ceiling));
+  addTo(fromBelow.nearKw, node, -Math.min(least, ceiling));
+  addTo(fromBelow.farKw, node, -Math.max(least, floor));
+}
+
+interface PackedBreakpoints {
+  /** Ascending within each node's stretch `startOfNode[node] .. startOfNode[node + 1]`, with room behind for two cuts per node. */
+  readonly levels: Float64Array;
+  readonly highBend: Float64Array;
+  readonly lowBend: Float64Array;
+  readonly startOfNode: Int32Array;
+  readonly count: number;
+  readonly axisStart: number;
+  readonly axisEnd: number;
+}
+
+function breakpointsByNode(curves: LevelCurves, nodes: number): PackedBreakpoints {
+  const raw = rawBreakpoints(curves);
+  const startOfNode = new Int32Array(nodes + 1);
+  for (let i = 0; i < raw.count; i += 1) {
+    const after = whole(raw.node, i) + 1;
+    startOfNode[after] = whole(startOfNode, after) + 1;
+  }
+  for (let node = 0; node < nodes; node += 1) {
+    startOfNode[node + 1] = whole(startOfNode, node + 1) + whole(startOfNode, node);
+  }
+  const order = new Int32Array(raw.count);
+  const nextFree = startOfNode.slice();
+  for (let i = 0; i < raw.count; i += 1) {
+    const node = whole(raw.node, i);
+    const place = whole(nextFree, node);
+    order[place] = i;
+    nextFree[node] = place + 1;
+  }
+  for (let node = 0; node < nodes; node += 1) {
+    sortByLevel(order, raw.level, whole(startOfNode, node), whole(startOfNode, node + 1));
+  }
+  const capacity = raw.count + 2 * nodes;
+  const gathered = (values: Float64Array) => {
+    const target = new Float64Array(capacity);
+    for (let i = 0; i < raw.count; i += 1) target[i] = real(values, whole(order, i));
+    return target;
+  };
+  const [levels, highBend, lowBend] = [gathered(raw.level), gathered(raw.highBend), gathered(raw.lowBend)];
+  return { levels, highBend, lowBend, startOfNode, count: raw.count, axisStart: raw.axisStart, axisEnd: raw.axisEnd };
+}
+
+interface RawBreakpoints {
+  readonly node: Int32Array;
+  readonly level: Float64Array;
+  readonly highBend: Float64Array;
+  readonly lowBend: Float64Array;
+  count: number;
+  /** Ends of the axis: no curve moves outside; 0 lies between. */
+  axisStart: number;
+  axisEnd: number;
+}
+
+/** Each sloping stretch of a curve begins and ends with a breakpoint; at most four, where the two sides count it differently. */
+function rawBreakpoints(curves: LevelCurves): RawBreakpoints {
+  const capacity = 4 * curves.pointCount;
+  const raw: RawBreakpoints = {
+    node: new Int32Array(capacity),
+    level: new Float64Array(capacity),
+    highBend: new Float64Array(capacity),
+    lowBend: new Float64Array(capacity),
+    count: 0,
+    axisStart: 0,
+    axisEnd: 0,
+  };
+  for (let device = 0; device < curves.deviceCount; device += 1) {
+    const end = curves.firstPointOf(device + 1);
+    for (let right = curves.firstPointOf(device) + 1; right < end; right += 1) addStretch(raw, curves, device, right);
+  }
+  return raw;
+}
+
+function addStretch(raw: RawBreakpoints, curves: LevelCurves, device: number, right: number): void {
+  const fromLevel = curves.levelAt(right - 1);
+  const toLevel = curves.levelAt(right);
+  const fromKw = curves.kwAtPoint(right - 1);
+  const toKw = curves.kwAtPoint(right);
+  if (toKw <= fromKw || toLevel <= fromLevel) return;
+  raw.axisStart = Math.min(raw.axisStart, fromLevel);
+  raw.axisEnd = Math.max(raw.axisEnd, toLevel);
+  const node = curves.nodeOf(device);
+  const slope = (toKw - fromKw) / (toLevel - fromLevel);
+  const levelOf = (kw: number) =>
+    kw <= fromKw ? fromLevel : kw >= toKw ? toLevel : fromLevel + (kw - fromKw) / slope;
+  const highFrom = levelOf(curves.highFloorOf(device));
+  const lowTo = levelOf(curves.lowCeilingOf(device));
+  if (highFrom === fromLevel && lowTo === toLevel) {
+    addPair(raw, node, { from: fromLevel, to: toLevel, highSlope: slope, lowSlope: slope });
+    return;
+  }
+  if (highFrom < toLevel) addPair(raw, node, { from: highFrom, to: toLevel, highSlope: slope, lowSlope: 0 });
+  if (lowTo > fromLevel) addPair(raw, node, { from: fromLevel, to: lowTo, highSlope: 0, lowSlope: slope });
+}
+
+function addPair(
+  raw: RawBreakpoints,
+  node: number,
+  stretch: { from: number; to: number; highSlope: number; lowSlope: number },
+): void {
+  const first = raw.count;
+  raw.count += 2;
+  raw.node[first] = node;
+  raw.node[first + 1] = node;
+  raw.level[first] = stretch.from;
+  raw.level[first + 1] = stretch.to;
+  raw.highBend[first] = stretch.highSlope;
+  raw.highBend[first + 1] = -stretch.highSlope;
+  raw.lowBend[first] = stretch.lowSlope;
+  raw.lowBend[first + 1] = -stretch.lowSlope;
+}

@@ -1,0 +1,77 @@
+import { LOOPBACK } from './free-port';
+import { METRICS_OFFSETS, type StackPorts } from './ports';
+import { authUsers, type LocalSecrets } from './secrets';
+
+/** Environment variables of one of our programs. */
+export type Environment = Readonly<Record<string, string>>;
+
+/** Which program gets to know what: only the migrations have the owner's password, only the API signs tokens. */
+export interface Environments {
+  readonly migrate: Environment;
+  readonly api: Environment;
+  readonly worker: Environment;
+  readonly cli: Environment;
+  readonly simulator: Environment;
+}
+
+export const BROKER_USERS = { backend: 'derms', devices: 'devices' } as const;
+export const POSTGRES_ADMIN = 'derms_admin';
+
+/** What is told to each program of the local stack; it wins over `.env`, the rest of which they read themselves. */
+export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): Promise<Environments> {
+  const metricsPort = (offset: number): string => String(ports.metrics + offset);
+  const database = {
+    DB_HOST: LOOPBACK,
+    DB_PORT: String(ports.postgres),
+    DB_DIRECT_HOST: LOOPBACK,
+    DB_DIRECT_PORT: String(ports.postgres),
+    DB_NAME: 'derms',
+    DB_USER: 'derms_app',
+    DB_PASSWORD: secrets.postgresApp,
+  };
+  const broker = { MQTT_HOST: LOOPBACK, MQTT_PORT: String(ports.mosquitto) };
+  const temporal = {
+    TEMPORAL_ADDRESS: `${LOOPBACK}:${ports.temporal}`,
+    TEMPORAL_NAMESPACE: 'derms',
+    TEMPORAL_UI_URL: `http://${LOOPBACK}:${ports.temporalUi}`,
+  };
+  const backend = {
+    ...database,
+    ...broker,
+    ...temporal,
+    MQTT_USERNAME: BROKER_USERS.backend,
+    MQTT_PASSWORD: secrets.mqttBackend,
+    INSTANCE_ID: 'local',
+  };
+  const hands = { DERMS_API_URL: apiUrl(ports), DERMS_USER: 'admin', DERMS_PASSWORD: secrets.users.admin };
+  return {
+    migrate: { ...database, DB_ADMIN_USER: POSTGRES_ADMIN, DB_ADMIN_PASSWORD: secrets.postgresAdmin },
+    api: {
+      ...backend,
+      API_HOST: LOOPBACK,
+      API_PORT: String(ports.api),
+      METRICS_PORT: metricsPort(METRICS_OFFSETS.api),
+      TEMPORAL_METRICS_PORT: metricsPort(METRICS_OFFSETS.apiSdk),
+      JWT_SECRET: secrets.jwtSecret,
+      AUTH_USERS: await authUsers(secrets.users),
+    },
+    worker: {
+      ...backend,
+      METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
+      TEMPORAL_METRICS_PORT: metricsPort(METRICS_OFFSETS.workerSdk),
+    },
+    cli: { ...backend, ...hands },
+    simulator: {
+      ...broker,
+      MQTT_USERNAME: BROKER_USERS.devices,
+      MQTT_PASSWORD: secrets.mqttDevices,
+      METRICS_PORT: metricsPort(METRICS_OFFSETS.simulator),
+      INSTANCE_ID: 'local',
+    },
+  };
+}
+
+/** Where the API of the local stack answers. */
+export function apiUrl(ports: StackPorts): string {
+  return `http://${LOOPBACK}:${ports.api}`;
+}

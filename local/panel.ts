@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { apiUrl } from './environments';
+import { LOOPBACK } from './free-port';
+import { METRICS_OFFSETS, type StackPorts } from './ports';
+import type { LocalSecrets } from './secrets';
+
+export interface PanelFacts {
+  readonly ports: StackPorts;
+  readonly users: LocalSecrets['users'];
+  readonly folder: string;
+  /** Since `npm start` began to start things, s. */
+  readonly readySeconds: number;
+  /** A feeder of the registry and a limit below what it draws, for the dispatch to try. */
+  readonly example: { readonly feederId: string; readonly importLimitKw: number };
+}
+
+/** What a person needs once everything runs: addresses, sign-in, and three lines to try. */
+export function panel({ ports, users, folder, readySeconds, example }: PanelFacts): string {
+  const api = apiUrl(ports);
+  const metrics = (offset: number): string => `http://${LOOPBACK}:${ports.metrics + offset}/metrics`;
+  const { worker, simulator, temporal } = METRICS_OFFSETS;
+  const rows: readonly (readonly [string, string])[] = [
+    ['API', `${api}   read it at ${api}/api/docs`],
+    ['Temporal UI', `http://${LOOPBACK}:${ports.temporalUi}/namespaces/derms/workflows`],
+    ['Metrics', `${api}/metrics   (api)`],
+    ['', `${metrics(worker)}   (worker: control; then jobs and ingest on the two ports after it)`],
+    ['', `${metrics(simulator)}   (simulator)   ${metrics(temporal)}   (Temporal server)`],
+    ['Sign in', `operator / ${users.operator}   (admin and viewer: ${join(folder, 'secrets.json')})`],
+    ['Logs', join(folder, 'logs')],
+  ];
+  return [
+    '',
+    `The feeder is running, ready after ${readySeconds.toFixed(1)} s. Ctrl-C stops everything.`,
+    '',
+    ...rows.map(([name, value]) => `  ${name.padEnd(12)} ${value}`),
+    '',
+    'Try, in another terminal:',
+    '',
+    '  # is everything well?',
+    `  curl -s ${api}/api/health`,
+    '',
+    `  # for five minutes at most ${example.importLimitKw} kW into ${example.feederId}`,
+    ...dispatchLines(api, users.operator, example).map((line) => `  ${line}`),
+    '',
+    '  # is it being followed?',
+    `  curl -s ${api}/api/feeders/${example.feederId} -H "authorization: Bearer $TOKEN"`,
+    '',
+  ].join('\n');
+}
+
+/** A login whose token stays in a shell variable, and the dispatch; the shell and curl of any laptop understand it. */
+function dispatchLines(api: string, password: string, { feederId, importLimitKw }: PanelFacts['example']): string[] {
+  const login = JSON.stringify({ user: 'operator', password });
+  const json = `-H 'content-type: application/json'`;
+  const body = `JSON.stringify({feederId:"${feederId}",importLimitKw:${importLimitKw},startsAt:new Date(),endsAt:new Date(Date.now()+3e5),reason:"trying it"})`;
+  return [
+    `TOKEN=$(curl -s ${api}/api/auth/login ${json} -d '${login}' | node -p 'JSON.parse(fs.readFileSync(0)).token')`,
+    `curl -s ${api}/api/dispatches -H "authorization: Bearer $TOKEN" -H "idempotency-key: $(date +%s)" ${json} -d "$(node -p '${body}')"`,
+  ];
+}

@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+interface ProcessFacts {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly state: string;
+  /** When it started; with the pid it names one process for ever, also after the pid was given to another. */
+  readonly startedAt: string;
+}
+
+/** Sends a signal to one process; false when it is gone or not ours. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Sends a signal to a process and everything it started, the process first, so that it starts nothing meanwhile.
+ * A process group would not do: each Postgres backend makes its own.
+ */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  // Listed before a SIGKILL, since orphans lose their parent; listed after a SIGSTOP, which stops more from coming.
+  const before = descendants(pid);
+  signalProcess(pid, signal);
+  const after = signal === 'SIGKILL' ? [] : descendants(pid);
+  for (const child of new Set([...before, ...after])) signalProcess(child, signal);
+}
+
+/** Start time of a running process, to recognise it later; `undefined` when there is none (a zombie counts as none). */
+export function startTimeOf(pid: number): string | undefined {
+  return process.platform === 'linux' ? factsFromProc(pid)?.startedAt : factsFromPs(['-p', String(pid)])[0]?.startedAt;
+}
+
+function descendants(pid: number): number[] {
+  const all = process.platform === 'linux' ? allFromProc() : factsFromPs(['-A']);
+  const found: number[] = [];
+  const open = [pid];
+  for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
+    const children = all.filter((facts) => facts.parentPid === parent).map((facts) => facts.pid);
+    found.push(...children);
+    open.push(...children);
+  }
+  return found;
+}
+
+function allFromProc(): ProcessFacts[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => factsFromProc(Number(pid))).filter((facts) => facts !== undefined);
+}
+
+function factsFromProc(pid: number): ProcessFacts | undefined {
+  try {
+    const text = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    // The program's name is in brackets and may itself hold spaces and brackets. Fields are counted after it.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const [state = '', parentPid] = fields;
+    return state === 'Z' ? undefined : { pid, parentPid: Number(parentPid), state, startedAt: fields[19] ?? '' };
+  } catch {
+    return undefined;
+  }
+}
+
+function factsFromPs(which: readonly string[]): ProcessFacts[] {
+  const { stdout } = spawnSync('ps', [...which, '-o', 'pid=,ppid=,state=,lstart='], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  return stdout
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.+)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, pid, parentPid, state = '', startedAt = '']) => ({
+      pid: Number(pid),
+      parentPid: Number(parentPid),
+      state,
+      startedAt: startedAt.trim(),
+    }))
+    .filter(({ state }) => !state.startsWith('Z'));
+}

@@ -1,0 +1,22 @@
+import { npmPackages } from './npm-packages.mjs';
+import { postgresTools } from './postgres-tools.mjs';
+import { mosquitto, zstd } from './single-programs.mjs';
+import { temporalCli } from './temporal-cli.mjs';
+
+/** What the project needs on a machine, in the order of the table. Those with a `key` are in `toolchain.json`. */
+export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
+
+/** One line of the table: what, version, where from, and how it came. */
+export function tableLine(name, found, how) {
+  if (!found) return `✗ ${name.padEnd(13)} ${how}`;
+  return `✓ ${name.padEnd(13)} ${found.version.padEnd(14)} ${found.from.padEnd(30)} ${how}`;
+}
+
+/** What to type for everything that is missing, all at once. */
+export function whatToType(missing) {
+  const lines = missing.flatMap(({ component, reason }) => [
+    `  ${component.name}${reason ? `: ${reason.split('\n').join('\n    ')}` : ''}`,
+    ...component.help().map((line) => `    → ${line}`),
+  ]);
+  return ['', 'Missing, and what to type:', ...lines].join('\n');
+}

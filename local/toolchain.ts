@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A program that the set-up found; `libraryPath` is for LD_LIBRARY_PATH when its libraries lie in our cache. */
+export interface Tool {
+  readonly path: string;
+  readonly version: string;
+  readonly libraryPath?: string;
+}
+
+/** PostgreSQL's programs, all in one folder and of one version. */
+export interface PostgresTools {
+  readonly bin: string;
+  readonly version: string;
+  readonly libraryPath?: string;
+}
+
+/** What `local/setup/setup.mjs` found or installed. */
+export interface Toolchain {
+  readonly postgres: PostgresTools;
+  readonly mosquitto: Tool;
+  readonly zstd: Tool;
+  readonly temporal: Tool;
+}
+
+/** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */
+export function localFolder(): string {
+  return join(repositoryRoot(), '.local');
+}
+
+/** Root of the checkout: where package.json lies, whether we run from `local/` or from `dist/local/`. */
+export function repositoryRoot(): string {
+  const above = join(__dirname, '..');
+  return above.endsWith('/dist') ? join(above, '..') : above;
+}
+
+/** Reads where the tools are; throws with what to type when the set-up did not run. */
+export function readToolchain(folder = localFolder()): Toolchain {
+  const file = join(folder, 'toolchain.json');
+  try {
+    // Written by our own set-up, which is the only one to write it.
+    return JSON.parse(readFileSync(file, 'utf8')) as Toolchain;
+  } catch (cause) {
+    throw new Error(`${file} is not there: run \`npm start\`, \`npm test\` or \`node local/setup/setup.mjs\` first`, {
+      cause,
+    });
+  }
+}
+
+/** Our environment with the library path that a tool needs, for any program of its folder. */
+export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
+  if (tool.libraryPath === undefined) return process.env;
+  const own = process.env['LD_LIBRARY_PATH'];
+  return { ...process.env, LD_LIBRARY_PATH: own ? `${tool.libraryPath}:${own}` : tool.libraryPath };
+}

@@ -1,0 +1,56 @@
+import { Client } from 'pg';
+import { MigrationError, migrate, schemaFault } from '../../../db/migrate';
+import { createTestDatabase, testServers, type TestDatabase } from '../../support/servers';
+
+let database: TestDatabase;
+const clients: Client[] = [];
+
+const owner = async (): Promise<Client> => {
+  const { host, port, adminUser, adminPassword } = testServers().postgres;
+  const client = new Client({ host, port, user: adminUser, password: adminPassword, database: database.name });
+  await client.connect();
+  clients.push(client);
+  return client;
+};
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end()));
+  await database.drop();
+});
+
+describe('migrate', () => {
+  it('finds nothing to do on a schema that is current', async () => {
+    expect(await migrate(await owner())).toEqual([]);
+    expect(await schemaFault(await owner())).toBeNull();
+  });
+
+  it('is run once when several processes start at once', async () => {
+    const first = await owner();
+    await first.query('drop schema public cascade; create schema public');
+    const applied = await Promise.all([first, await owner(), await owner()].map((client) => migrate(client)));
+    expect(applied.flat()).toEqual(['0001_initial']);
+  });
+
+  it('refuses a schema that is newer than the program', async () => {
+    const client = await owner();
+    await client.query("insert into schema_migrations (name, checksum) values ('9999_from_the_future', 'x')");
+    await expect(migrate(client)).rejects.toThrow(MigrationError);
+    await expect(migrate(client)).rejects.toThrow('9999_from_the_future');
+    expect(await schemaFault(client)).toBe('the schema is newer than this program: 9999_from_the_future');
+  });
+
+  it('refuses when a merged migration was edited', async () => {
+    const client = await owner();
+    await client.query("update schema_migrations set checksum = 'another' where name = '0001_initial'");
+    await expect(migrate(client)).rejects.toThrow('0001_initial was edited');
+  });
+
+  it('gives the application no hand in the schema or in what is written once', async () => {
+    await expect(database.db.query('drop table feeders')).rejects.toThrow('must be owner');
+    await expect(database.db.query('delete from audit_log')).rejects.toThrow('permission denied');
+    await expect(database.db.query('delete from schema_migrations')).rejects.toThrow('permission denied');
+  });
+});

@@ -1,0 +1,76 @@
+import { loadSettings } from '../config/load';
+import type { Settings } from '../config/schema';
+import { openDatabase, type Database } from '../db/pool';
+import { createLogger, type Logger } from '../observability/logger';
+import { createRegistry, type Registry } from '../observability/metrics';
+import { startProbeServer } from '../observability/probe-server';
+import { ShutdownList } from '../observability/shutdown';
+
+/** Below the ten seconds that an orchestrator gives; the parent kills a role at nine, ms. */
+const STOP_WITHIN_MS = 8_500;
+
+export interface RoleProcess {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly shutdown: ShutdownList;
+  /** What keeps the role from being ready, each until it is deleted. */
+  readonly missing: Set<string>;
+}
+
+/** What every role begins with: settings, log, metrics and probes that answer from the first moment, orderly end. */
+export async function beginRole(role: string): Promise<RoleProcess> {
+  const settings = loadSettings(process.env);
+  const log = createLogger({ service: 'derms', role, level: settings.LOG_LEVEL, pretty: settings.LOG_PRETTY });
+  const shutdown = new ShutdownList(log, STOP_WITHIN_MS);
+  shutdown.listen();
+  const registry = createRegistry(role);
+  const missing = new Set<string>();
+  const probes = await startProbeServer({
+    host: settings.METRICS_HOST,
+    port: settings.METRICS_PORT,
+    registry,
+    metricsPath: settings.PROMETHEUS_PATH,
+    metricsEnabled: settings.PROMETHEUS_ENABLED,
+    notReady: () => (shutdown.stopping ? 'stopping' : ([...missing][0] ?? null)),
+  });
+  shutdown.add('probes', probes.close);
+  log.info(
+    {
+      metricsPort: probes.port,
+      dbHost: settings.DB_HOST,
+      mqttHost: settings.MQTT_HOST,
+      mqttPort: settings.MQTT_PORT,
+      temporalAddress: settings.TEMPORAL_ADDRESS,
+    },
+    'starting',
+  );
+  return { settings, log, registry, shutdown, missing };
+}
+
+export function openRoleDatabase({ settings, log, shutdown }: RoleProcess, role: string): Database {
+  const db = openDatabase(
+    {
+      host: settings.DB_HOST,
+      port: settings.DB_PORT,
+      database: settings.DB_NAME,
+      user: settings.DB_USER,
+      password: settings.DB_PASSWORD,
+      poolSize: settings.DB_POOL_SIZE,
+      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+      queryTimeoutMs: settings.DB_QUERY_TIMEOUT_MS,
+      applicationName: `derms-${role}-${settings.INSTANCE_ID}`,
+    },
+    log,
+  );
+  shutdown.add('database', db.close);
+  return db;
+}
+
+/** Starts a role's program; what it cannot survive ends the process, and the parent starts it again. */
+export function runRole(main: () => Promise<void>): void {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  });
+}

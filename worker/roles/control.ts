@@ -1,0 +1,87 @@
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { v5 as uuidv5, v4 as uuidv4 } from 'uuid';
+import { createControlActivities } from '../../activities';
+import { openSetpointPublisher } from '../../broker/setpoint-publisher';
+import { topics } from '../../contracts/topics';
+import { createDispatchProgress } from '../../db/dispatch-progress';
+import { createPlanStore } from '../../db/plan-store';
+import { createSetpointStore } from '../../db/setpoint-store';
+import { planTree } from '../../domain/plan-tree';
+import { setpointTtlSeconds } from '../../domain/setpoint-life';
+import { connectWhenReady, installRuntime } from '../../temporal/runtime';
+import { createWorkflowStarter } from '../../temporal/workflow-starter';
+import { TASK_QUEUES } from '../../workflows/messages';
+import { withControlMetrics } from '../control-metrics';
+import { beginRole, openRoleDatabase, runRole } from '../role-process';
+import { keepSchedules } from '../schedule-keeper';
+import { startTemporalWorker } from '../temporal-worker';
+
+const MAX_CONCURRENT_ACTIVITIES = 50;
+
+/** Role `control`: plans and publishes; polls the control queue. */
+async function main(): Promise<void> {
+  const role = await beginRole('control');
+  const { settings, log, registry, shutdown, missing } = role;
+  const db = openRoleDatabase(role, 'control');
+  missing.add('Temporal');
+  installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
+  const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
+  shutdown.add('Temporal', () => connection.close());
+  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS });
+  shutdown.add('Temporal client', () => clientConnection.close());
+  const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+
+  const setpoints = createSetpointStore(db);
+  const publisher = openSetpointPublisher(
+    {
+      host: settings.MQTT_HOST,
+      port: settings.MQTT_PORT,
+      username: settings.MQTT_USERNAME,
+      password: settings.MQTT_PASSWORD,
+      clientId: `derms-control-${settings.INSTANCE_ID}`,
+    },
+    { log, registry, onNewSession: () => setpoints.beginBrokerSession() },
+  );
+  shutdown.add('broker', () => publisher.close());
+
+  const dispatches = createDispatchProgress(db);
+  const activities = createControlActivities({
+    plan: {
+      plans: createPlanStore(db, {
+        staleSeconds: settings.TELEMETRY_STALE_SECONDS,
+        offlineSeconds: settings.DEVICE_OFFLINE_SECONDS,
+        setpointTtlSeconds,
+        deadbandKw: settings.DEADBAND_KW,
+        followingToleranceKw: settings.FOLLOWING_TOLERANCE_KW,
+        followingToleranceShare: settings.FOLLOWING_TOLERANCE_SHARE,
+        notFollowingRetrySeconds: settings.NOT_FOLLOWING_RETRY_SECONDS,
+      }),
+      planTree,
+      newPlanId: uuidv4,
+    },
+    publish: {
+      setpoints,
+      publisher,
+      topics: topics(settings.MQTT_TOPIC_PREFIX),
+      messageId: (planId, deviceId) => uuidv5(deviceId, planId),
+      now: Date.now,
+      monotonicNow: () => performance.now(),
+    },
+    dispatches,
+    supervision: dispatches,
+    workflows: createWorkflowStarter(client),
+  });
+  await startTemporalWorker(role, {
+    connection,
+    taskQueue: TASK_QUEUES.control,
+    workflowBundlePath: join(__dirname, '../../workflow-bundle.js'),
+    activities: withControlMetrics(activities, registry),
+    maxConcurrentActivities: MAX_CONCURRENT_ACTIVITIES,
+  });
+  shutdown.add('schedules', keepSchedules(client, log));
+  missing.delete('Temporal');
+  log.info('ready');
+}
+
+runRole(main);

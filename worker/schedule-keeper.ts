@@ -1,0 +1,40 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from '../observability/logger';
+import { ensureSchedules, triggerSupervisor } from '../temporal/schedules';
+
+/** How often we look whether the schedules are there: an empty Temporal server is filled again within this, ms. */
+const LOOK_EVERY_MS = 15_000;
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Makes the schedules at start-up and whenever they have gone, and runs the supervisor then, so that loops and open
+ * dispatches come back with an empty Temporal server. Returns what stops it.
+ */
+export function keepSchedules(client: Client, log: Logger): () => void {
+  let trigger = true;
+  let reported = false;
+  const look = async (): Promise<void> => {
+    try {
+      await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
+        const touched = await ensureSchedules(client);
+        if (touched.length > 0) log.info({ schedules: touched }, 'schedules made or updated');
+        if (trigger || touched.length > 0) await triggerSupervisor(client);
+      });
+      trigger = false;
+      reported = false;
+    } catch (err) {
+      if (!reported) log.warn({ err }, 'the schedules could not be checked');
+      reported = true;
+      trigger = true;
+    } finally {
+      if (!stopped) timer = setTimeout(() => void look(), trigger ? 1_000 : LOOK_EVERY_MS);
+    }
+  };
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
