@@ -1,6 +1,7 @@
-import type { Claim, CycleKey, PlanAnswer, PlanRecord, Proposal } from '../domain/control-cycle';
+import { underApproval } from '../domain/approval';
+import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../domain/control-cycle';
 import type { TreeSnapshot } from '../domain/fleet';
-import type { DevicePlan, TreePlan } from '../domain/plan';
+import type { TreePlan } from '../domain/plan';
 import { summarise } from './plan-summary';
 import type { PlanStore, PlanTransaction } from './ports';
 
@@ -66,18 +67,18 @@ async function planFresh(
   const tree: TreeSnapshot = last ? { ...found.tree, mode: 'disabled' } : found.tree;
   const planId = ports.newPlanId();
   const decided = ports.planTree(tree);
-  const manual = tree.mode === 'manual' ? underApproval(decided, found.proposal) : null;
+  const manual = tree.mode === 'manual' ? underApproval(decided, tree, found.proposal) : null;
   const plan = manual?.plan ?? decided;
   const missedTicks = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
   const setpoints = plan.devices.filter(({ publish }) => publish !== 'none').length;
   const answer: PlanAnswer = {
-    outcome: setpoints > 0 ? 'publish' : manual?.proposes != null ? 'awaiting-approval' : 'nothing-to-publish',
+    outcome: setpoints > 0 ? 'publish' : manual?.waiting != null ? 'awaiting-approval' : 'nothing-to-publish',
     planId,
     mode: tree.mode,
     intervalSeconds: tree.settings.intervalSeconds,
     setpoints,
     missedTicks,
-    summary: summarise(input.cycle, plan, setpoints, manual?.proposes ?? null),
+    summary: summarise(input.cycle, plan, setpoints, manual?.waiting ?? null),
     last,
   };
   const record: PlanRecord = {
@@ -87,7 +88,7 @@ async function planFresh(
     tree,
     plan,
     answer,
-    proposes: manual?.proposes ?? null,
+    proposes: manual?.proposesAnew === true ? manual.waiting : null,
     applies: manual?.applies ?? null,
   };
   await tx.store(record);
@@ -111,31 +112,3 @@ function missedSince(claim: Extract<Claim, { kind: 'fresh' }>, tickMs: number, i
   if (previousTickMs === null || previousIntervalSeconds !== intervalSeconds) return 0;
   return Math.max(0, Math.round((tickMs - previousTickMs) / (intervalSeconds * 1000)) - 1);
 }
-
-interface UnderApproval {
-  readonly plan: TreePlan;
-  readonly proposes: Readonly<Record<string, number>> | null;
-  readonly applies: string | null;
-}
-
-/**
- * Manual mode: changes wait for approval of exactly the plan that was proposed; renewals of what was approved need none.
- * An approved plan that is not yet carried out goes out with its own targets, its validity counted from now.
- */
-function underApproval(plan: TreePlan, proposal: Proposal | null): UnderApproval {
-  if (proposal !== null && proposal.approvedAtMs !== null && proposal.appliedAtMs === null) {
-    const devices = plan.devices.map((device) => approvedTarget(device, proposal.targets[device.deviceId]));
-    return { plan: { ...plan, devices }, proposes: null, applies: proposal.planId };
-  }
-  const changes = plan.devices.filter(({ publish }) => publish === 'change');
-  const devices = plan.devices.map((device) =>
-    device.publish === 'change' ? { ...device, publish: 'none' as const } : device,
-  );
-  const targets = Object.fromEntries(changes.map(({ deviceId, targetKw }) => [deviceId, targetKw]));
-  return { plan: { ...plan, devices }, proposes: changes.length > 0 ? targets : null, applies: null };
-}
-
-const approvedTarget = (device: DevicePlan, targetKw: number | undefined): DevicePlan => {
-  if (targetKw !== undefined) return { ...device, targetKw, publish: 'change' };
-  return device.publish === 'change' ? { ...device, publish: 'none' } : device;
-};

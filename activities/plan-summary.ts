@@ -11,10 +11,13 @@ export function summarise(
   cycle: number,
   plan: TreePlan,
   setpoints: number,
-  proposes: Readonly<Record<string, number>> | null,
+  waiting: Readonly<Record<string, number>> | null,
 ): string {
   const [root] = plan.nodes;
-  const parts = [root === undefined ? 'no feeder' : flowOf(root), `${String(setpoints)} setpoints`];
+  const parts = [
+    root === undefined ? 'no feeder' : flowOf(root),
+    `${String(setpoints)} ${setpoints === 1 ? 'setpoint' : 'setpoints'}`,
+  ];
   const bound = plan.nodes.filter(({ binding }) => binding !== 'none').map(({ feederId }) => feederId);
   if (bound.length > 0) parts.push(`bound by ${named(bound)}`);
   const over = plan.nodes.filter(({ missingKw }) => missingKw > 0);
@@ -26,7 +29,7 @@ export function summarise(
         .join(', ')}`,
     );
   }
-  if (proposes !== null) parts.push(`${String(Object.keys(proposes).length)} changes wait for approval`);
+  if (waiting !== null) parts.push(`changes of ${String(Object.keys(waiting).length)} devices wait for approval`);
   return `cycle ${String(cycle)}: ${parts.join(', ')}`;
 }
 

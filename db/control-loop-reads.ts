@@ -24,12 +24,15 @@ export interface LastCycle {
   readonly finishedAgeSeconds: number | null;
   readonly finishedCycle: number | null;
   readonly missedTicks: number;
-  /** What the last plan says of each node of the tree. */
+  /** What the last plan says of each node of the tree; empty when not asked for. */
   readonly nodes: readonly NodePlan[];
 }
 
-/** Every root, or one; with the nodes of its last plan. */
-export async function listLoops(db: Queryable, rootFeederId: string | null = null): Promise<LoopRecord[]> {
+/** Every root, or one. Without nodes the answer is small, however large the trees are. */
+export async function listLoops(
+  db: Queryable,
+  { rootFeederId = null, nodes }: { readonly rootFeederId?: string | null; readonly nodes: 'with-nodes' | 'without-nodes' },
+): Promise<LoopRecord[]> {
   const { rows } = await db.query<{
     root_feeder_id: string;
     mode: ControlMode;
@@ -50,11 +53,11 @@ export async function listLoops(db: Queryable, rootFeederId: string | null = nul
     `select r.feeder_id as root_feeder_id, r.mode, r.interval_seconds, r.enabled,
             c.chain_id, c.chain_started_at, c.cycle, c.plan_id, c.tick_at, c.planned_at, c.finished_at,
             extract(epoch from now() - c.finished_at)::float8 as finished_age_seconds,
-            c.finished_cycle, c.missed_ticks, c.nodes
+            c.finished_cycle, c.missed_ticks, case when $2::boolean then c.nodes end as nodes
        from feeders r left join control_loops c on c.root_feeder_id = r.feeder_id
       where r.parent_id is null and ($1::text is null or r.feeder_id = $1)
       order by r.feeder_id`,
-    [rootFeederId],
+    [rootFeederId, nodes === 'with-nodes'],
   );
   return rows.map((row) => ({
     rootFeederId: row.root_feeder_id,
@@ -84,7 +87,8 @@ export async function listLoops(db: Queryable, rootFeederId: string | null = nul
 export interface Proposal {
   readonly planId: string;
   readonly proposedAt: string;
-  readonly targets: unknown;
+  /** kW by device, inside sign. */
+  readonly targets: Readonly<Record<string, number>>;
   readonly approvedBy: string | null;
   readonly approvedAt: string | null;
   readonly appliedAt: string | null;
@@ -94,7 +98,7 @@ export async function readProposal(db: Queryable, rootFeederId: string): Promise
   const { rows } = await db.query<{
     plan_id: string;
     proposed_at: Date;
-    targets: unknown;
+    targets: Record<string, number>;
     approved_by: string | null;
     approved_at: Date | null;
     applied_at: Date | null;

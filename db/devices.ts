@@ -63,6 +63,7 @@ export async function readDevice(db: Queryable, deviceId: string, silence: Silen
 /** Devices right at a feeder, by how they are. Those that are not enabled count nowhere. */
 export interface DeviceCounts {
   readonly feederId: string;
+  readonly rootFeederId: string;
   readonly total: number;
   readonly online: number;
   readonly stale: number;
@@ -76,14 +77,14 @@ export async function countDevices(
   rootFeederId: string | null = null,
 ): Promise<DeviceCounts[]> {
   const { rows } = await db.query<DeviceCounts>(
-    `select feeder_id as "feederId", count(*)::int as total,
+    `select feeder_id as "feederId", root_id as "rootFeederId", count(*)::int as total,
             (count(*) filter (where state = 'online'))::int as online,
             (count(*) filter (where state = 'stale'))::int as stale,
             (count(*) filter (where state = 'offline'))::int as offline,
             (count(*) filter (where not_following))::int as "notFollowing"
        from (${SELECT_DEVICES}) d
       where enabled and ($3::text is null or root_id = $3)
-      group by feeder_id`,
+      group by feeder_id, root_id`,
     [silence.staleSeconds, silence.offlineSeconds, rootFeederId],
   );
   return rows;

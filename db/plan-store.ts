@@ -77,18 +77,26 @@ async function claim(tx: Queryable, key: CycleKey): Promise<Claim> {
 async function readProposal(tx: Queryable, rootFeederId: string): Promise<Proposal | null> {
   const { rows } = await tx.query<{
     plan_id: string;
+    proposed_ms: number;
     targets: Record<string, number>;
     approved_ms: number | null;
     applied_ms: number | null;
   }>(
-    `select plan_id, targets, (extract(epoch from approved_at) * 1000)::float8 as approved_ms,
+    `select plan_id, targets, (extract(epoch from proposed_at) * 1000)::float8 as proposed_ms,
+            (extract(epoch from approved_at) * 1000)::float8 as approved_ms,
             (extract(epoch from applied_at) * 1000)::float8 as applied_ms
        from proposals where root_feeder_id = $1`,
     [rootFeederId],
   );
   const [row] = rows;
   if (row === undefined) return null;
-  return { planId: row.plan_id, targets: row.targets, approvedAtMs: row.approved_ms, appliedAtMs: row.applied_ms };
+  return {
+    planId: row.plan_id,
+    proposedAtMs: row.proposed_ms,
+    targets: row.targets,
+    approvedAtMs: row.approved_ms,
+    appliedAtMs: row.applied_ms,
+  };
 }
 
 async function store(tx: Queryable, key: CycleKey, record: PlanRecord): Promise<void> {

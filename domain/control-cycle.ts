@@ -34,6 +34,8 @@ export type Claim =
 
 export interface Proposal {
   readonly planId: string;
+  readonly proposedAtMs: number;
+  /** By device id, kW, inside sign. */
   readonly targets: Readonly<Record<string, number>>;
   readonly approvedAtMs: number | null;
   readonly appliedAtMs: number | null;

@@ -43,7 +43,7 @@ export interface ChildProcess {
   readonly logFile: string;
   /** Settles when it has ended, for whatever reason; never rejects. */
   readonly exited: Promise<ExitInfo>;
-  isRunning(): boolean;
+  readonly isRunning: () => boolean;
   /** Asks it to end and waits; after `graceMs` (default 8,000) it and all its children are killed. Safe to call twice. */
   stop(options?: { readonly signal?: NodeJS.Signals; readonly graceMs?: number }): Promise<ExitInfo>;
   /** SIGKILL to it and all its children: a crash. */

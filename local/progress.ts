@@ -1,13 +1,15 @@
 /** What a starting stack shows: on a terminal one line of what is awaited, drawn anew; a line for each thing done. */
 export interface Progress {
   /** Runs a step and prints a line with its seconds when it succeeds; a failure is left to the caller. */
-  step(name: string, where: string, work: () => Promise<unknown>): Promise<void>;
-  say(line: string): void;
+  readonly step: (name: string, where: string, work: () => Promise<unknown>) => Promise<void>;
+  readonly say: (line: string) => void;
   /** No more redrawing. */
-  end(): void;
+  readonly end: () => void;
 }
 
 const REDRAW_MS = 250;
+/** Where the terminal does not tell. */
+const WIDTH = 80;
 
 export function createProgress(out: NodeJS.WriteStream): Progress {
   const waiting = new Map<string, number>();
@@ -18,7 +20,7 @@ export function createProgress(out: NodeJS.WriteStream): Progress {
   const draw = (): void => {
     if (!drawing || waiting.size === 0) return;
     const names = [...waiting].map(([name, since]) => `${name} (${Math.floor((performance.now() - since) / 1000)} s)`);
-    out.write(`\r\x1b[2K${`… ${names.join(' · ')}`.slice(0, out.columns - 1)}`);
+    out.write(`\r\x1b[2K${`… ${names.join(' · ')}`.slice(0, (out.columns || WIDTH) - 1)}`);
   };
   const timer = setInterval(draw, REDRAW_MS);
   timer.unref();

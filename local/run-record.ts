@@ -18,9 +18,9 @@ interface Run {
 
 /** Keeps the list of a run's processes in a file; the file is also the sign that the run goes on. */
 export interface RunRecord {
-  add(name: string, pid: number): void;
+  readonly add: (name: string, pid: number) => void;
   /** The run is over and left nothing. */
-  end(): void;
+  readonly end: () => void;
 }
 
 /** Another process owns the run of this folder. */
@@ -82,7 +82,10 @@ function setAside(file: string): void {
   const aside = `${file}.${process.pid}`;
   renameSync(file, aside);
   const pid = ownerOfRun(aside);
-  if (pid === undefined) return rmSync(aside);
+  if (pid === undefined) {
+    rmSync(aside);
+    return;
+  }
   renameSync(aside, file);
   throw new RunningAlreadyError(`process ${pid} owns ${file}`);
 }

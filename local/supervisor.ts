@@ -100,7 +100,7 @@ export class Supervisor {
     const { say } = this.options;
     let deaths: number[] = [];
     let running: RunningComponent | undefined = first;
-    while (!this.signal.aborted) {
+    for (;;) {
       const what = running ? await death(running) : 'could not be started again';
       if (this.signal.aborted) return;
       const log = running?.logFile;

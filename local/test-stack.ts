@@ -73,7 +73,8 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   ] as const;
   const stop = async (): Promise<void> => {
     const outcomes = await Promise.allSettled(starting);
-    await Promise.all(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.stop() : undefined)));
+    const started = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    await Promise.all(started.map(({ value }) => value.stop()));
     removeFolder(folder);
   };
   try {

@@ -12,9 +12,8 @@
  * the other limit. Each breakpoint is taken at most once in the whole tree: O(n log n), sorting included.
  *
  * A device may count differently on the two sides (`CountedRange`): import is judged with the high
- * curves, export with the low ones. When a node cannot hold both sides, it takes the level that is over by
- * the same amount on each; when it cannot hold one, the end of the axis. The limits of a descendant are kept
- * before those of its ancestors.
+ * curves, export with the low ones. A node that cannot hold both holds import; one that cannot hold even
+ * that takes the end of the axis. The limits of a descendant are kept before those of its ancestors.
  */
 import { BreakpointRuns, type RunEnd } from './breakpoint-runs';
 import type { LevelCurves } from './level-curves';
@@ -91,29 +90,24 @@ function permittedRanges(problem: LevelProblem): PermittedRanges {
 }
 
 /**
- * One end of the axis. From below everything is the mirror image: levels and powers change sign and the high
- * and low curves change places, so that both ends share one procedure. "Near" is the curve this end limits.
+ * One end of the axis. From below everything is the mirror image: levels and powers change sign, so that both ends
+ * share one procedure. From above the high curves are held to their limit, from below the low ones.
  */
 interface SweepEnd {
   readonly end: RunEnd;
   readonly sign: 1 | -1;
   /** Where the node's range ends on this side, a level. */
   readonly reached: Float64Array;
-  /** Sums over the node's subtree at `reached`, mirrored by `sign`. */
-  readonly nearKw: Float64Array;
-  readonly farKw: Float64Array;
-  /** Limits of the two curves, mirrored. */
-  readonly nearRoomKw: Float64Array;
-  readonly farRoomKw: Float64Array;
-  /** Change of slope at each breakpoint, mirrored. */
-  readonly nearBend: Float64Array;
-  readonly farBend: Float64Array;
+  /** Sum of this side's curves over the node's subtree at `reached`, times `sign`. */
+  readonly sumKw: Float64Array;
+  /** What that sum may be, times `sign`. */
+  readonly roomKw: Float64Array;
   readonly heap: Int32Array;
-  opposite: Float64Array;
 }
 
 interface Sweep {
   readonly levels: Float64Array;
+  /** Change of slope of the high and of the low curves at each breakpoint, seen from left to right. */
   readonly highBend: Float64Array;
   readonly lowBend: Float64Array;
   readonly runs: BreakpointRuns;
@@ -122,82 +116,54 @@ interface Sweep {
   breakpoints: number;
 }
 
-/**
- * Takes breakpoints from one end of the node's curves while the limit on that side is broken, and ends the
- * range where it holds: or, when the other side is broken by then, where both are over by the same.
- */
+/** Takes breakpoints from one end of the node's curves while the limit on that side is broken, and ends the range where it holds. */
 function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
-  const { sign } = side;
-  const nearRoom = real(side.nearRoomKw, node);
-  const farRoom = real(side.farRoomKw, node);
-  const broken = (near: number, far: number) =>
-    near - nearRoom > Math.max(0, farRoom - far) + LIMIT_TOLERANCE_KW;
+  const { sign, end } = side;
+  const [own, other] = sign > 0 ? [sweep.highBend, sweep.lowBend] : [sweep.lowBend, sweep.highBend];
+  const opposite = (sign > 0 ? sweep.fromBelow : sweep.fromAbove).reached;
+  const room = real(side.roomKw, node);
+  let sum = real(side.sumKw, node);
+  if (!(sum > room + LIMIT_TOLERANCE_KW)) return;
 
-  let near = real(side.nearKw, node);
-  let far = real(side.farKw, node);
-  if (!broken(near, far)) return;
-  let heap = sweep.runs.settle(side.end, whole(side.heap, node));
+  let heap = sweep.runs.settle(end, whole(side.heap, node));
   let level = sign * real(side.reached, node);
-  let nearSlope = 0;
-  let farSlope = 0;
-  let next = sign * real(side.opposite, node);
+  let slope = 0;
+  let otherSlope = 0;
   while (heap >= 0) {
-    const breakpoint = sweep.runs.peek(side.end, heap);
-    next = sign * real(sweep.levels, breakpoint);
-    const span = Math.max(level - next, 0);
-    if (!broken(near - nearSlope * span, far - farSlope * span)) break;
-    near -= nearSlope * span;
-    far -= farSlope * span;
+    const breakpoint = sweep.runs.peek(end, heap);
+    const next = sign * real(sweep.levels, breakpoint);
+    const step = slope * Math.max(level - next, 0);
+    if (sum - step <= room) break;
+    sum -= step;
     level = next;
-    nearSlope -= sign * real(side.nearBend, breakpoint);
-    farSlope -= sign * real(side.farBend, breakpoint);
-    heap = sweep.runs.take(side.end, heap);
+    slope -= sign * real(own, breakpoint);
+    otherSlope -= sign * real(other, breakpoint);
+    heap = sweep.runs.take(end, heap);
   }
   if (heap < 0) {
-    // Flat to the other end: nothing below this node can give more.
-    level = sign * real(side.opposite, node);
+    level = sign * real(opposite, node); // flat to the other end: nothing below this node can give more
   } else {
-    const back = stepBack({ near, far, nearSlope, farSlope, nearRoom, farRoom }, level - next);
-    near -= nearSlope * back;
-    far -= farSlope * back;
-    level -= back;
-    heap = cutOff(sweep, side, { level: sign * level, nearSlope, farSlope, node, heap });
+    level -= (sum - room) / slope;
+    sum = room;
+    const bends = sign > 0 ? { high: -slope, low: -otherSlope } : { high: otherSlope, low: slope };
+    heap = cutOff(sweep, side, { level: sign * level, node, heap, ...bends });
   }
   side.heap[node] = heap;
   side.reached[node] = sign * level;
-  side.nearKw[node] = near;
-  side.farKw[node] = far;
-}
-
-interface Segment {
-  readonly near: number;
-  readonly far: number;
-  readonly nearSlope: number;
-  readonly farSlope: number;
-  readonly nearRoom: number;
-  readonly farRoom: number;
-}
-
-/** How far to go back inside a straight stretch: to the limit, or to where both sides are over by the same if that comes first. */
-function stepBack({ near, far, nearSlope, farSlope, nearRoom, farRoom }: Segment, span: number): number {
-  const toLimit = nearSlope > 0 ? (near - nearRoom) / nearSlope : span;
-  const bothSlopes = nearSlope + farSlope;
-  const toBalance = bothSlopes > 0 ? (near + far - nearRoom - farRoom) / bothSlopes : span;
-  const back = Number.isFinite(toBalance) ? Math.min(toLimit, toBalance) : toLimit;
-  return Math.min(Math.max(back, 0), span);
+  side.sumKw[node] = sum;
 }
 
 /** The curves are flat beyond `level` now: one breakpoint says so to the ancestors. */
 function cutOff(
   sweep: Sweep,
   side: SweepEnd,
-  cut: { level: number; nearSlope: number; farSlope: number; node: number; heap: number },
+  cut: { level: number; high: number; low: number; node: number; heap: number },
 ): number {
   const breakpoint = sweep.breakpoints;
   sweep.breakpoints += 1;
   sweep.levels[breakpoint] = cut.level;
-  side.nearBend[breakpoint] = -side.sign * cut.nearSlope;
-  side.farBend[breakpoint] = -side.sign * cut.farSlope;
+  sweep.highBend[breakpoint] = cut.high;
+  sweep.lowBend[breakpoint] = cut.low;
   const run = sweep.runs.add(breakpoint, breakpoint);
   const other = side === sweep.fromAbove ? sweep.fromBelow : sweep.fromAbove;
   other.heap[cut.node] = sweep.runs.join(other.end, whole(other.heap, cut.node), run);
@@ -206,8 +172,7 @@ function cutOff(
 
 function joinParent(sweep: Sweep, node: number, parent: number): void {
   for (const side of [sweep.fromAbove, sweep.fromBelow]) {
-    addTo(side.nearKw, parent, real(side.nearKw, node));
-    addTo(side.farKw, parent, real(side.farKw, node));
+    addTo(side.sumKw, parent, real(side.sumKw, node));
     const heap = sweep.runs.settle(side.end, whole(side.heap, node));
     side.heap[parent] = sweep.runs.join(side.end, whole(side.heap, parent), heap);
   }
@@ -220,34 +185,22 @@ function startSweep(problem: LevelProblem): Sweep {
   const packed = breakpointsByNode(curves, nodes);
   const { levels, highBend, lowBend, startOfNode } = packed;
   const runs = new BreakpointRuns(levels, 3 * nodes);
-  const mirrored = (values: Float64Array) => values.map((value) => -value);
   const fromAbove: SweepEnd = {
     end: 'highest',
     sign: 1,
     reached: new Float64Array(nodes).fill(packed.axisEnd),
-    nearKw: new Float64Array(nodes),
-    farKw: new Float64Array(nodes),
-    nearRoomKw: roomHighKw,
-    farRoomKw: roomLowKw,
-    nearBend: highBend,
-    farBend: lowBend,
+    sumKw: new Float64Array(nodes),
+    roomKw: roomHighKw,
     heap: new Int32Array(nodes).fill(-1),
-    opposite: new Float64Array(0),
   };
   const fromBelow: SweepEnd = {
     end: 'lowest',
     sign: -1,
     reached: new Float64Array(nodes).fill(packed.axisStart),
-    nearKw: new Float64Array(nodes),
-    farKw: new Float64Array(nodes),
-    nearRoomKw: mirrored(roomLowKw),
-    farRoomKw: mirrored(roomHighKw),
-    nearBend: lowBend,
-    farBend: highBend,
+    sumKw: new Float64Array(nodes),
+    roomKw: roomLowKw.map((kw) => -kw),
     heap: new Int32Array(nodes).fill(-1),
-    opposite: fromAbove.reached,
   };
-  fromAbove.opposite = fromBelow.reached;
   for (let node = 0; node < nodes; node += 1) {
     const run = runs.add(whole(startOfNode, node), whole(startOfNode, node + 1) - 1);
     fromAbove.heap[node] = run;
@@ -262,12 +215,8 @@ function addEndsOf(curves: LevelCurves, device: number, fromAbove: SweepEnd, fro
   const last = curves.firstPointOf(device + 1) - 1;
   if (last < first) return;
   const node = curves.nodeOf(device);
-  const [floor, ceiling] = [curves.highFloorOf(device), curves.lowCeilingOf(device)];
-  const [least, most] = [curves.kwAtPoint(first), curves.kwAtPoint(last)];
-  addTo(fromAbove.nearKw, node, Math.max(most, floor));
-  addTo(fromAbove.farKw, node, Math.min(most, ceiling));
-  addTo(fromBelow.nearKw, node, -Math.min(least, ceiling));
-  addTo(fromBelow.farKw, node, -Math.max(least, floor));
+  addTo(fromAbove.sumKw, node, Math.max(curves.kwAtPoint(last), curves.highFloorOf(device)));
+  addTo(fromBelow.sumKw, node, -Math.min(curves.kwAtPoint(first), curves.lowCeilingOf(device)));
 }
 
 interface PackedBreakpoints {
@@ -352,8 +301,7 @@ function addStretch(raw: RawBreakpoints, curves: LevelCurves, device: number, ri
   raw.axisEnd = Math.max(raw.axisEnd, toLevel);
   const node = curves.nodeOf(device);
   const slope = (toKw - fromKw) / (toLevel - fromLevel);
-  const levelOf = (kw: number) =>
-    kw <= fromKw ? fromLevel : kw >= toKw ? toLevel : fromLevel + (kw - fromKw) / slope;
+  const levelOf = (kw: number) => (kw <= fromKw ? fromLevel : kw >= toKw ? toLevel : fromLevel + (kw - fromKw) / slope);
   const highFrom = levelOf(curves.highFloorOf(device));
   const lowTo = levelOf(curves.lowCeilingOf(device));
   if (highFrom === fromLevel && lowTo === toLevel) {

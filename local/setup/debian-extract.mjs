@@ -51,17 +51,27 @@ export async function extractDebianPackages(component, packages, say) {
   return `apt-get download, unpacked into ${extractedRoot(component)}`;
 }
 
-/** Asks apt what it would install, as `name=version`. A simulation needs neither root nor apt's lock. */
+/**
+ * Everything the packages depend on, as apt would choose it on an empty machine, less what this one has, as
+ * `name=version`. Asked in this way it works without root and apt's lock, and where other packages are half installed.
+ */
 async function missingPackages(packages) {
-  const plan = await run('apt-get', ['install', '--simulate', '--no-install-recommends', ...packages]);
+  const onEmptyMachine = ['--simulate', '--no-install-recommends', '-o', 'Dir::State::status=/dev/null'];
+  const plan = await run('apt-get', ['install', ...onEmptyMachine, ...packages]);
   if (plan.status !== 0) {
     throw new Error(
-      `apt cannot plan ${packages.join(' ')}: without root its package lists must be there already:\n${tail(plan.output, 6)}`,
+      `apt does not know ${packages.join(' ')}; its lists must be there (sudo apt-get update), then we need no root:\n${tail(plan.output, 4)}`,
     );
   }
-  const planned = [...plan.stdout.matchAll(/^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/gm)];
-  const names = planned.filter(([, name]) => !NEVER.test(name)).map(([, name, version]) => `${name}=${version}`);
-  if (names.length === 0)
-    throw new Error(`apt says ${packages.join(' ')} is installed, but its programs are not there`);
-  return names;
+  const installed = await installedPackages();
+  const planned = [...plan.stdout.matchAll(/^Inst (\S+) \((\S+)/gm)];
+  const missing = planned.filter(([, name]) => !installed.has(name) && !NEVER.test(name));
+  if (missing.length === 0)
+    throw new Error(`dpkg says ${packages.join(' ')} is installed, but its programs are not there`);
+  return missing.map(([, name, version]) => `${name}=${version}`);
+}
+
+async function installedPackages() {
+  const { stdout } = await run('dpkg-query', ['--show', '--showformat', '${db:Status-Abbrev} ${Package}\\n']);
+  return new Set([...stdout.matchAll(/^ii\s+(\S+)/gm)].map(([, name]) => name));
 }

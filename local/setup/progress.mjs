@@ -14,7 +14,7 @@ export function createProgress(out = process.stdout) {
   const clear = () => terminal && out.write('\r\x1b[2K');
   const draw = () => {
     if (steps.size === 0) return;
-    if (terminal) out.write(`\r\x1b[2K… ${line().slice(0, (out.columns ?? 80) - 4)}`);
+    if (terminal) out.write(`\r\x1b[2K… ${line().slice(0, (out.columns || 80) - 4)}`);
     else out.write(`… ${line()}\n`);
   };
 

@@ -19,12 +19,8 @@ export function installPackages(component, packages, say) {
 /** What to type when we could not install it, for the platform that this is. */
 export function packageHelp(packages, asks) {
   if (has('apt-get')) {
-    return isRoot
-      ? [`apt-get update && apt-get install -y --no-install-recommends ${packages.debian.join(' ')}`]
-      : [
-          `sudo apt-get update                       (then again: our set-up unpacks what it needs without root)`,
-          `sudo apt-get install -y --no-install-recommends ${packages.debian.join(' ')}     (or install it for everybody)`,
-        ];
+    const install = `apt-get install -y --no-install-recommends ${packages.debian.join(' ')}`;
+    return [isRoot ? `apt-get update && ${install}` : `sudo ${install}`];
   }
   if (process.platform === 'darwin') {
     return brew()

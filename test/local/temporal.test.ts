@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { startTemporal, type TemporalOptions, type TemporalServer } from '../../local/temporal';
 import { unwieldyFolder } from './checkout';
+
+const FEEDER = defineSearchAttributeKey('DermsFeederId', 'KEYWORD');
 
 describe('a Temporal server with its database in a folder with spaces, quotes and a deep path', () => {
   const folder = unwieldyFolder();
@@ -27,12 +30,12 @@ describe('a Temporal server with its database in a folder with spaces, quotes an
   });
 
   it('takes a workflow with the feeder as search attribute, and has it after it was killed', async () => {
-    const run = { taskQueue: 'none', workflowId: 'kept', searchAttributes: { DermsFeederId: ['feeder-a'] } };
+    const run = { taskQueue: 'none', workflowId: 'kept', typedSearchAttributes: [{ key: FEEDER, value: 'feeder-a' }] };
     await withClient((client) => client.workflow.start('unknown', run));
     await server.kill();
     server = await startTemporal({ ...options, port: server.port });
-    const { searchAttributes } = await withClient((client) => client.workflow.getHandle('kept').describe());
-    expect(searchAttributes['DermsFeederId']).toEqual(['feeder-a']);
+    const { typedSearchAttributes } = await withClient((client) => client.workflow.getHandle('kept').describe());
+    expect(typedSearchAttributes.get(FEEDER)).toBe('feeder-a');
     expect(existsSync(`${join(folder.path, 'temporal.db')}-wal`)).toBe(true);
   });
 

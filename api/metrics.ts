@@ -1,0 +1,48 @@
+import { Counter, DURATION_BUCKETS, Histogram, type Registry } from '../observability/metrics';
+
+/** Figures of the API itself; those of health are in `health/metrics.ts`. */
+export interface ApiMetrics {
+  readonly registry: Registry;
+  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  /** Messages to workflows that failed after the decision was written: the supervisor makes up for them. */
+  readonly messageFailures: Counter<'message'>;
+  readonly logins: Counter<'outcome'>;
+  readonly auditFailures: Counter;
+}
+
+export const WORKFLOW_MESSAGES = ['wake', 'stop', 'start-loop', 'start-dispatch', 'tell-dispatch'] as const;
+export type WorkflowMessage = (typeof WORKFLOW_MESSAGES)[number];
+
+export function createApiMetrics(registry: Registry): ApiMetrics {
+  const registers = [registry];
+  const metrics = {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'derms_http_request_duration_seconds',
+      help: 'Duration of HTTP requests by route.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    messageFailures: new Counter({
+      name: 'derms_workflow_message_failures_total',
+      help: 'Messages to workflows that failed after the decision was written.',
+      labelNames: ['message'],
+      registers,
+    }),
+    logins: new Counter({
+      name: 'derms_logins_total',
+      help: 'Log-ins by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    auditFailures: new Counter({
+      name: 'derms_audit_failures_total',
+      help: 'Refused attempts that could not be written to the audit log.',
+      registers,
+    }),
+  };
+  for (const message of WORKFLOW_MESSAGES) metrics.messageFailures.inc({ message }, 0);
+  for (const outcome of ['accepted', 'refused', 'delayed']) metrics.logins.inc({ outcome }, 0);
+  return metrics;
+}

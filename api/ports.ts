@@ -1,0 +1,95 @@
+import type { AuditEntry, AuditFilter, AuditRow, Actor } from '../db/audit';
+import type { Approval, LoopOrder } from '../db/control-loop-orders';
+import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control-loop-reads';
+import type { DeviceChange, DeviceChanged } from '../db/device-changes';
+import type { DeviceRecord } from '../db/device-record';
+import type { DeviceFilter } from '../db/devices';
+import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
+import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
+import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
+import type { Logger } from '../observability/logger';
+import type { ControlLoopStatus } from '../workflows/messages';
+import type { Authentication } from './auth/authentication';
+import type { DispatchPort } from './dispatch/ports';
+import type { FleetPicture } from './feeder-view';
+import type { HealthMonitor } from './health/monitor';
+import type { ApiMetrics } from './metrics';
+
+/** Everything the API stands on; `main.ts` joins it to Postgres, Temporal and the broker, tests to plain objects. */
+export interface AppPorts {
+  readonly log: Logger;
+  readonly metrics: ApiMetrics;
+  readonly settings: ApiSettings;
+  readonly authentication: Authentication;
+  readonly health: HealthMonitor;
+  /** The process was told to stop: new requests are turned away. */
+  readonly stopping: () => boolean;
+  readonly feeders: FeederPort;
+  readonly loops: LoopPort;
+  readonly devices: DevicePort;
+  readonly telemetry: TelemetryPort;
+  readonly dispatches: DispatchPort;
+  readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
+  readonly audit: AuditPort;
+  readonly workflows: WorkflowPort;
+}
+
+export interface ApiSettings {
+  readonly staleSeconds: number;
+  readonly temporalUiUrl: string | null;
+  readonly temporalNamespace: string;
+  readonly metricsPath: string;
+  readonly metricsEnabled: boolean;
+  /** Longest that a handler may take before the caller is told so, ms. */
+  readonly requestTimeoutMs: number;
+  /** Each answer is held against its schema, and one that does not fit is a fault of ours. For tests. */
+  readonly checkAnswers: boolean;
+}
+
+export interface FeederPort {
+  /** Every feeder, or those of one tree, with loops, device counts and dispatches in force. */
+  picture(rootFeederId: string | null): Promise<FleetPicture>;
+  read(feederId: string): Promise<FeederRecord>;
+  put(change: Omit<FeederChange, 'defaultIntervalSeconds'> & { fields: FeederFields }): Promise<FeederChanged>;
+  patch(change: Omit<FeederChange, 'defaultIntervalSeconds'>): Promise<FeederChanged>;
+}
+
+export interface LoopPort {
+  read(rootFeederId: string): Promise<LoopRecord | null>;
+  proposal(rootFeederId: string): Promise<Proposal | null>;
+  cycles(page: CyclePage): Promise<CycleRecord[]>;
+  order(order: LoopOrder): Promise<FeederRecord>;
+  approve(approval: { feederId: string; planId: string; actor: Actor }): Promise<Approval>;
+}
+
+export interface DevicePort {
+  list(filter: DeviceFilter): Promise<DeviceRecord[]>;
+  read(deviceId: string): Promise<DeviceRecord>;
+  patch(change: DeviceChange): Promise<DeviceChanged>;
+  telemetry(deviceId: string, page: SeriesPage): Promise<TelemetrySample[]>;
+  setpoints(deviceId: string, page: { before: string | null; limit: number }): Promise<SetpointRecord[]>;
+}
+
+export interface TelemetryPort {
+  meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
+  refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
+}
+
+export interface AuditPort {
+  list(filter: AuditFilter): Promise<AuditRow[]>;
+  /** For attempts that come to nothing; what succeeds is written in its own transaction. */
+  append(actor: Actor, entry: AuditEntry): Promise<void>;
+}
+
+/** Messages to workflows. Each is bounded and rejects with a `DermsError`. */
+export interface WorkflowPort {
+  /** null, or why Temporal is known to be away: at most a second old, asked within a second. */
+  unavailable(): Promise<string | null>;
+  /** @throws {DermsError} CONTROL_LOOP_NOT_RUNNING, TEMPORAL_UNAVAILABLE. */
+  loopStatus(rootFeederId: string): Promise<ControlLoopStatus>;
+  wakeControlLoop(rootFeederId: string): Promise<void>;
+  stopControlLoop(rootFeederId: string): Promise<void>;
+  startControlLoop(rootFeederId: string): Promise<void>;
+  startDispatch(dispatchId: string, rootFeederId: string, summary: string): Promise<void>;
+  tellDispatch(dispatchId: string): Promise<void>;
+}

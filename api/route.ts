@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import type { Role } from '../config/auth-users';
+import type { Actor } from '../db/audit';
+import type { ErrorCode } from '../domain/errors';
+import type { AppPorts } from './ports';
+
+/**
+ * A route, declared once: from this come what Express mounts, who may call it, what is validated, what is audited, and
+ * the OpenAPI page.
+ */
+export interface Route {
+  readonly method: Method;
+  /** As OpenAPI writes it: `/api/feeders/{feederId}`. */
+  readonly path: `/api/${string}`;
+  readonly operationId: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  /** The least role that may call it; `anyone` needs no token. */
+  readonly role: Role | 'anyone';
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly headers?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Reads the body in place of the schema, where faults are found only by looking at the whole. Throws `DermsError`. */
+  readonly readBody?: (value: unknown) => unknown;
+  /** Default 256 kB. */
+  readonly bodyLimitBytes?: number;
+  /** By status; what is not listed here is not answered. */
+  readonly answers: Answers;
+  /** Failures of its own; those that every route has are added to the page. */
+  readonly errors: readonly ErrorCode[];
+  /** What needs a workflow to act is refused before anything is written when Temporal is known to be away. */
+  readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
+  /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */
+  readonly audit?: { readonly action: string; readonly subject: (input: RouteInput) => string };
+  readonly handle: (input: RouteInput, ports: AppPorts) => Promise<Answer>;
+}
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+export type Tag = 'Feeders' | 'Control loop' | 'Devices' | 'Dispatches' | 'Registry' | 'Audit' | 'Login' | 'Health';
+
+export type Answers = Readonly<Record<number, AnswerDeclaration>>;
+export interface AnswerDeclaration {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  /** Names of headers that this answer carries, each with its meaning. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a handler gets once types no longer matter. */
+export interface RouteInput {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+  /** Who calls; `anyone` on open routes. */
+  readonly actor: Actor;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type Parsed<Schema, Otherwise> = Schema extends z.ZodType ? z.output<Schema> : Otherwise;
+type None = Readonly<Record<string, never>>;
+
+interface TypedInput<Params, Query, Headers, Body> {
+  readonly params: Parsed<Params, None>;
+  readonly query: Parsed<Query, None>;
+  readonly headers: Parsed<Headers, None>;
+  readonly body: Parsed<Body, undefined>;
+  readonly actor: Actor;
+}
+
+type TypedAnswer<A extends Answers> = {
+  [Status in keyof A & number]: {
+    readonly status: Status;
+    readonly body: z.input<A[Status]['schema']>;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+}[keyof A & number];
+
+interface TypedRoute<Params, Query, Headers, Body, A extends Answers> extends Omit<
+  Route,
+  'params' | 'query' | 'headers' | 'body' | 'answers' | 'needsTemporal' | 'audit' | 'handle'
+> {
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly headers?: Headers;
+  readonly body?: Body;
+  readonly answers: A;
+  readonly needsTemporal?: boolean | ((input: TypedInput<Params, Query, Headers, Body>) => boolean);
+  readonly audit?: {
+    readonly action: string;
+    readonly subject: (input: TypedInput<Params, Query, Headers, Body>) => string;
+  };
+  readonly handle: (input: TypedInput<Params, Query, Headers, Body>, ports: AppPorts) => Promise<TypedAnswer<A>>;
+}
+
+/**
+ * Declares a route: its handler sees what its schemas give, and may answer only what `answers` lists.
+ */
+export const defineRoute = <
+  A extends Answers,
+  Params extends z.ZodObject | undefined = undefined,
+  Query extends z.ZodObject | undefined = undefined,
+  Headers extends z.ZodObject | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+>(
+  route: TypedRoute<Params, Query, Headers, Body, A>,
+): Route => route as unknown as Route; // the input is made by these very schemas in `readInput`

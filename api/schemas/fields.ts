@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { ID_PATTERN } from '../../contracts/topics';
+
+/** Building bricks of requests and answers. Requests are strict: a field that nobody knows is named as a fault. */
+export const idSchema = z.string().regex(ID_PATTERN, 'is not an id: 1 to 128 of A-Z a-z 0-9 . _ : -');
+export const uuidSchema = z.uuid('is not a UUID');
+
+/** In requests: a time without zone means nothing. Years that Postgres and `Date` agree on. */
+export const timeSchema = z.iso
+  .datetime({
+    offset: true,
+    error: 'is not a time with its zone, such as 2026-05-01T17:00:00Z or 2026-05-01T19:00:00+02:00',
+  })
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time that exists')
+  .refine((text) => /^(19|20|21)\d\d-/.test(text), 'is not in this century or its neighbours');
+/** In answers: ISO 8601, UTC. */
+export const timestampSchema = z.string().meta({ format: 'date-time' });
+
+/** A gigawatt: beyond it is a broken number. */
+const MAX_KW = 1e6;
+export const limitKwSchema = z.number().min(0, 'is negative; limits carry no sign').max(MAX_KW);
+export const signedKwSchema = z.number().min(-MAX_KW).max(MAX_KW);
+
+export const pageLimit = (most: number, byDefault: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(most)
+    .default(byDefault)
+    .describe(`Most entries of one page, up to ${String(most)}.`);
+export const cursorField = z.string().max(512).optional().describe('`nextCursor` of the page before.');
+export const flagField = (description: string) =>
+  z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true')
+    .describe(description);
+
+/** A page of a list; `nextCursor` is null on the last one. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
+
+export const feederParams = z.strictObject({ feederId: idSchema });
+export const deviceParams = z.strictObject({ deviceId: idSchema });
+
+export const ifMatchHeader = z.strictObject({
+  'if-match': z
+    .string()
+    .regex(/^"?\d{1,9}"?$/, 'is no ETag of ours: a revision, such as "3"')
+    .transform((tag) => Number(tag.replaceAll('"', '')))
+    .optional()
+    .describe('The `ETag` that you saw.'),
+});
+export const etagOf = (revision: number): Record<string, string> => ({ ETag: `"${String(revision)}"` });
+export const ETAG_HEADER = { ETag: 'Revision; send it back as `If-Match`.' };

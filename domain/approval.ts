@@ -1,0 +1,68 @@
+import type { Proposal } from './control-cycle';
+import type { TreeSnapshot } from './fleet';
+import type { DevicePlan, TreePlan } from './plan';
+
+export interface UnderApproval {
+  readonly plan: TreePlan;
+  /** Targets that wait for approval, by device id; null when nothing waits. */
+  readonly waiting: Readonly<Record<string, number>> | null;
+  /** true: `waiting` is a new proposal and replaces the one before. */
+  readonly proposesAnew: boolean;
+  /** Plan id of the approved proposal that this plan carries out. */
+  readonly applies: string | null;
+}
+
+/** Tolerance of sums of floating-point powers, kW. */
+const EPSILON_KW = 1e-6;
+
+/**
+ * Manual mode: changes wait for approval of exactly the plan that was proposed; renewals of what was approved need none.
+ *
+ * A proposal stands for one setpoint lifetime, so that there is time to approve it, and is then replaced. An approved one
+ * goes out with its own targets, its validity counted from now; one that would meanwhile break a limit does not go out:
+ * it is proposed anew.
+ */
+export function underApproval(plan: TreePlan, tree: TreeSnapshot, proposal: Proposal | null): UnderApproval {
+  const open = proposal !== null && proposal.appliedAtMs === null ? proposal : null;
+  if (open !== null && open.approvedAtMs !== null && keepsEveryLimit(plan, tree, open.targets)) {
+    const devices = plan.devices.map((device) => approved(device, open.targets[device.deviceId]));
+    return { plan: { ...plan, devices }, waiting: null, proposesAnew: false, applies: open.planId };
+  }
+  const changes = plan.devices.filter(({ publish }) => publish === 'change');
+  const devices = plan.devices.map((device) => (device.publish === 'change' ? unpublished(device) : device));
+  if (changes.length === 0) return { plan: { ...plan, devices }, waiting: null, proposesAnew: false, applies: null };
+  const stands =
+    open !== null &&
+    open.approvedAtMs === null &&
+    tree.nowMs - open.proposedAtMs < tree.settings.setpointTtlSeconds * 1000 &&
+    keepsEveryLimit(plan, tree, open.targets);
+  const waiting = stands
+    ? open.targets
+    : Object.fromEntries(changes.map(({ deviceId, targetKw }) => [deviceId, targetKw]));
+  return { plan: { ...plan, devices }, waiting, proposesAnew: !stands, applies: null };
+}
+
+const unpublished = (device: DevicePlan): DevicePlan => ({ ...device, publish: 'none' });
+
+const approved = (device: DevicePlan, targetKw: number | undefined): DevicePlan => {
+  if (targetKw !== undefined) return { ...device, targetKw, publish: 'change' };
+  return device.publish === 'change' ? unpublished(device) : device;
+};
+
+/** Whether `targets` in place of the plan's own would leave each node inside its limits, or no worse than the plan does. */
+function keepsEveryLimit(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean {
+  const parentOf = new Map(tree.feeders.map(({ feederId, parentId }) => [feederId, parentId]));
+  const shift = new Map<string, number>();
+  for (const { deviceId, feederId, targetKw } of plan.devices) {
+    const delta = (targets[deviceId] ?? targetKw) - targetKw;
+    for (let node: string | null | undefined = feederId; delta !== 0 && node != null; node = parentOf.get(node)) {
+      shift.set(node, (shift.get(node) ?? 0) + delta);
+    }
+  }
+  return plan.nodes.every(({ feederId, high, low, plannedHighKw, plannedLowKw }) => {
+    const by = shift.get(feederId) ?? 0;
+    const importHolds = by <= EPSILON_KW || plannedHighKw + by <= high.kw + EPSILON_KW;
+    const exportHolds = by >= -EPSILON_KW || plannedLowKw + by >= low.kw - EPSILON_KW;
+    return importHolds && exportHolds;
+  });
+}

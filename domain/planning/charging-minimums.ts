@@ -1,0 +1,137 @@
+import { real, whole } from '../allocation/packed';
+import { byText } from '../in-words';
+import { allocate, type Allocation } from './allocate';
+import type { SteerableDevice } from './device-state';
+import { ON_LIMIT_KW, type Feeders } from './limit-rooms';
+
+/** An allocation in which every EV draws 0 or at least its minimum. */
+export interface MinimumAllocation extends Allocation {
+  /** The devices as they were planned: who waits may draw nothing, who is kept at least its minimum. */
+  readonly devices: readonly SteerableDevice[];
+  /** Per device, the feeder for whose limit it waits; -1 when it does not wait. */
+  readonly waitsFor: Int32Array;
+}
+
+/** Who waits first. Rotation, so that it is not always the same one, comes in as another order. */
+export type WaitingOrder = (a: SteerableDevice, b: SteerableDevice) => number;
+
+/** The lowest weight waits first, then the first id. */
+export const leastWeightWaits: WaitingOrder = (a, b) =>
+  a.want.weight - b.want.weight || byText(a.device.deviceId, b.device.deviceId);
+
+/**
+ * Allocates, then lets EVs wait whose share is below the least they can charge with.
+ *
+ * Of the EVs that one limit holds, as many keep charging as their minimums fit into what these EVs got together; the
+ * rest waits, and what it frees goes to the others with the next solution. Deeper limits first, at most one more
+ * solution than the tree is deep, then one in which everybody left over waits.
+ */
+export function allocateWithMinimums(
+  feeders: Feeders,
+  devices: readonly SteerableDevice[],
+  order: WaitingOrder = leastWeightWaits,
+): MinimumAllocation {
+  const waitsFor = new Int32Array(devices.length).fill(-1);
+  let planned = devices;
+  let allocation = allocate(feeders, planned);
+  for (let round = 1; round <= feeders.tree.depth + 1; round += 1) {
+    const groups = groupsBelowMinimum(planned, allocation);
+    if (groups.length === 0) break;
+    const decided = round > feeders.tree.depth ? groups.map(allWait) : deepest(groups, feeders).map((group) => decide(group, order));
+    planned = withDecisions(planned, decided, waitsFor);
+    allocation = allocate(feeders, planned);
+  }
+  return { ...allocation, devices: planned, waitsFor };
+}
+
+/** EVs that one limit holds at one stage of the level axis; only those compete with each other. */
+interface Group {
+  readonly boundBy: number;
+  readonly members: readonly Member[];
+  readonly sharedKw: number;
+}
+
+interface Member {
+  readonly index: number;
+  readonly steerable: SteerableDevice;
+  readonly powerKw: number;
+}
+
+interface Decision {
+  readonly boundBy: number;
+  readonly kept: readonly Member[];
+  readonly wait: readonly Member[];
+}
+
+function groupsBelowMinimum(devices: readonly SteerableDevice[], allocation: Allocation): Group[] {
+  const isBelow = ({ steerable, powerKw }: Member) => powerKw < steerable.want.minimumKw - ON_LIMIT_KW;
+  const groups = new Map<string, Member[]>();
+  devices.forEach((steerable, index) => {
+    const powerKw = real(allocation.powerKw, index);
+    if (steerable.want.minimumKw <= 0 || powerKw <= ON_LIMIT_KW) return;
+    const key = [
+      whole(allocation.boundBy, index),
+      Math.sign(real(allocation.level, index)),
+      steerable.want.weight > 0,
+    ].join('/');
+    const members = groups.get(key) ?? [];
+    members.push({ index, steerable, powerKw });
+    groups.set(key, members);
+  });
+  return [...groups.values()]
+    .filter((members) => members.some(isBelow))
+    .map((members) => ({
+      members,
+      boundBy: whole(allocation.boundBy, members[0]?.index ?? -1),
+      sharedKw: members.reduce((sum, { powerKw }) => sum + powerKw, 0),
+    }));
+}
+
+/** A deeper node has the larger depth, not the larger index. */
+function deepest(groups: readonly Group[], { tree }: Feeders): Group[] {
+  const depthOf = (node: number): number => (node < 0 ? 0 : 1 + depthOf(whole(tree.parentOf, node)));
+  const most = Math.max(...groups.map(({ boundBy }) => depthOf(boundBy)));
+  return groups.filter(({ boundBy }) => depthOf(boundBy) === most);
+}
+
+function decide({ boundBy, members, sharedKw }: Group, order: WaitingOrder): Decision {
+  const lastToWaitFirst = [...members].sort((a, b) => order(b.steerable, a.steerable));
+  let leftKw = sharedKw + ON_LIMIT_KW;
+  const fits = lastToWaitFirst.findIndex(({ steerable }) => {
+    leftKw -= steerable.want.minimumKw;
+    return leftKw < 0;
+  });
+  const keep = fits < 0 ? members.length : fits;
+  return { boundBy, kept: lastToWaitFirst.slice(0, keep), wait: lastToWaitFirst.slice(keep) };
+}
+
+const allWait = ({ boundBy, members }: Group): Decision => ({
+  boundBy,
+  kept: members.filter(({ steerable, powerKw }) => powerKw >= steerable.want.minimumKw - ON_LIMIT_KW),
+  wait: members.filter(({ steerable, powerKw }) => powerKw < steerable.want.minimumKw - ON_LIMIT_KW),
+});
+
+function withDecisions(
+  devices: readonly SteerableDevice[],
+  decisions: readonly Decision[],
+  waitsFor: Int32Array,
+): SteerableDevice[] {
+  const planned = [...devices];
+  for (const { boundBy, kept, wait } of decisions) {
+    for (const { index, steerable } of kept) planned[index] = keptAtLeastAtMinimum(steerable);
+    for (const { index, steerable } of wait) {
+      planned[index] = { ...steerable, want: { ...steerable.want, lowKw: 0, wantKw: 0, freeKw: 0, highKw: 0 } };
+      waitsFor[index] = Math.max(boundBy, 0);
+    }
+  }
+  return planned;
+}
+
+function keptAtLeastAtMinimum(steerable: SteerableDevice): SteerableDevice {
+  const { want } = steerable;
+  const atLeast = (kw: number) => Math.max(kw, want.minimumKw);
+  return {
+    ...steerable,
+    want: { ...want, lowKw: want.minimumKw, wantKw: atLeast(want.wantKw), freeKw: atLeast(want.freeKw) },
+  };
+}

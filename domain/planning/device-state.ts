@@ -1,0 +1,77 @@
+import { defaultPowerKw } from '../default-power';
+import type { Device, DeviceReading, PlanSettings } from '../fleet';
+import { commandsInForce, ratedPowerKw, type PowerSpan } from './commands';
+import { following, type Following } from './following';
+import { wantOf, type Want } from './wants';
+
+/** What a plan may do with a device, and what it counts at while the plan may do nothing. */
+export type DeviceState = UnratedDevice | FixedDevice | SteerableDevice;
+
+interface Seen {
+  readonly device: Device;
+  /** Index of its node in the tree. */
+  readonly node: number;
+  /** What it does now as far as is known, kW: a meter above it has this in its flow. */
+  readonly nowKw: number;
+  readonly presence: 'live' | 'stale' | 'offline';
+  readonly following: Following;
+}
+
+/** Nobody has said what it can do: part of the uncontrolled flow, at what it measures. */
+export interface UnratedDevice extends Seen {
+  readonly kind: 'unrated';
+}
+
+/** Cannot be moved by this plan: counts at `highKw` for the import side and at `lowKw` for the export side. */
+export interface FixedDevice extends Seen, PowerSpan {
+  readonly kind: 'silent' | 'fault' | 'not-following';
+}
+
+export interface SteerableDevice extends Seen {
+  readonly kind: 'steerable';
+  readonly want: Want;
+}
+
+/**
+ * Sorts a device into one of the kinds above.
+ *
+ * Silent is what is stale, offline, says so itself (`online: false`) or reports a fault: it is taken at the worst of
+ * every command it may still obey and of its default, and of what it last did, because neither cap nor allowance says how much is used.
+ */
+export function deviceState(device: Device, node: number, nowMs: number, settings: PlanSettings): DeviceState {
+  const presence = presenceOf(device.reading, settings);
+  const fresh = presence === 'live' ? device.reading : null;
+  const seen = { device, node, presence, following: following(device, fresh, nowMs, settings) };
+  if (ratedPowerKw(device) === null) return { ...seen, kind: 'unrated', nowKw: device.reading?.powerKw ?? 0 };
+  const faulty = device.reading !== null && device.reading.faultCode !== null;
+  if (fresh === null || faulty) {
+    const span = silentSpan(device, nowMs, settings);
+    return { ...seen, ...span, kind: faulty && fresh !== null ? 'fault' : 'silent' };
+  }
+  const nowKw = fresh.powerKw;
+  if (!seen.following.follows) return { ...seen, kind: 'not-following', nowKw, highKw: nowKw, lowKw: nowKw };
+  return { ...seen, kind: 'steerable', nowKw, want: wantOf(device, fresh, nowMs, settings) };
+}
+
+function presenceOf(reading: DeviceReading | null, settings: PlanSettings): Seen['presence'] {
+  if (reading === null || !reading.online || reading.ageSeconds > settings.offlineSeconds) return 'offline';
+  return reading.ageSeconds > settings.staleSeconds ? 'stale' : 'live';
+}
+
+/**
+ * Where a silent device may stand and where it may go. What it does now is its last sample, as far as its commands and its
+ * default allow that: an EV whose allowance has expired since is at its default. A fresh sample is believed as it is.
+ */
+function silentSpan(device: Device, nowMs: number, settings: PlanSettings): PowerSpan & { nowKw: number } {
+  const fallback = defaultPowerKw(device) ?? 0;
+  const commands = commandsInForce(device, nowMs) ?? { lowKw: fallback, highKw: fallback };
+  const low = Math.min(commands.lowKw, fallback);
+  const high = Math.max(commands.highKw, fallback);
+  const isCap = device.deviceType !== 'battery';
+  const measuredKw = device.reading?.powerKw ?? 0;
+  const isFresh = device.reading !== null && device.reading.ageSeconds <= settings.staleSeconds;
+  const nowKw = isFresh
+    ? measuredKw
+    : Math.min(Math.max(measuredKw, isCap ? Math.min(low, 0) : low), isCap ? Math.max(high, 0) : high);
+  return { nowKw, lowKw: Math.min(low, nowKw), highKw: Math.max(high, nowKw) };
+}

@@ -1,0 +1,57 @@
+import type { Device, DeviceReading, PlanSettings } from '../fleet';
+import { commandsInForce, ratedPowerKw, type PowerSpan } from './commands';
+
+/** Cycles in a row off its setpoint before a device counts as not following (design, section 7). */
+export const OFF_CYCLES_UNTIL_NOT_FOLLOWING = 3;
+
+export interface Following {
+  readonly follows: boolean;
+  /** To be stored for the next cycle. */
+  readonly offSetpointCycles: number;
+  readonly notFollowingUntilMs: number | null;
+}
+
+/**
+ * Whether a device does what it was told. A PV below its cap and an EV below its allowance do. A sample that was
+ * taken before the command was sent proves nothing and leaves the count as it is.
+ */
+export function following(device: Device, reading: DeviceReading | null, nowMs: number, settings: PlanSettings): Following {
+  const { notFollowingUntilMs } = device;
+  if (notFollowingUntilMs !== null && nowMs < notFollowingUntilMs) {
+    return { follows: false, offSetpointCycles: device.offSetpointCycles, notFollowingUntilMs };
+  }
+  const before = notFollowingUntilMs === null ? device.offSetpointCycles : 0;
+  const isOff = reading === null ? null : isOffSetpoint(device, reading, nowMs, settings);
+  const offSetpointCycles = isOff === null ? before : isOff ? before + 1 : 0;
+  if (offSetpointCycles < OFF_CYCLES_UNTIL_NOT_FOLLOWING) {
+    return { follows: true, offSetpointCycles, notFollowingUntilMs: null };
+  }
+  const retryAtMs = nowMs + settings.notFollowingRetrySeconds * 1000;
+  return { follows: false, offSetpointCycles, notFollowingUntilMs: retryAtMs };
+}
+
+/** null when this sample cannot tell: no command in force, or an older sample than the command. */
+function isOffSetpoint(device: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): boolean | null {
+  const asked = commandsInForce(device, nowMs);
+  if (asked === null || nowMs - reading.ageSeconds * 1000 < sentAtMs(device, settings)) return null;
+  const tolerance = Math.max(
+    settings.followingToleranceKw,
+    settings.followingToleranceShare * (ratedPowerKw(device) ?? 0),
+  );
+  return distance(device, reading.powerKw, asked) > tolerance;
+}
+
+function distance({ deviceType }: Device, powerKw: number, { lowKw, highKw }: PowerSpan): number {
+  switch (deviceType) {
+    case 'battery':
+      return Math.max(powerKw - highKw, lowKw - powerKw);
+    case 'ev':
+      return powerKw - highKw;
+    case 'pv':
+      return lowKw - powerKw;
+  }
+}
+
+/** When the newest command went out: its validity less a setpoint's life. */
+const sentAtMs = ({ acknowledged, pending }: Device, { setpointTtlSeconds }: PlanSettings): number =>
+  Math.max(acknowledged?.validUntilMs ?? -Infinity, pending?.validUntilMs ?? -Infinity) - setpointTtlSeconds * 1000;

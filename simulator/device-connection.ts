@@ -1,0 +1,174 @@
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { setpointDelivery } from '../contracts/setpoint';
+import { telemetryDelivery } from '../contracts/telemetry';
+import type { Logger } from '../observability/logger';
+import { Outbox, type OutgoingMessage } from './outbox';
+
+export interface BrokerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ConnectionOptions {
+  readonly clientId: string;
+  /** The first is tried first; with more than one each attempt goes to the next. */
+  readonly brokers: readonly BrokerAddress[];
+  readonly username?: string;
+  readonly password?: string;
+  readonly subscriptions: readonly string[];
+  /** Messages kept while the broker is away. */
+  readonly outboxLimit: number;
+  /** ms between attempts to connect; differs between connections, so that they do not come back in step. */
+  readonly reconnectMs: number;
+  readonly log: Logger;
+  readonly onMessage: (topic: string, payload: Buffer) => void;
+  readonly onAcknowledged: (message: OutgoingMessage) => void;
+  /** Up = connected and subscribed. */
+  readonly onUpOrDown: (up: boolean) => void;
+}
+
+/** Unacknowledged messages of one connection; the rest waits in the outbox, where it is bounded. */
+const WINDOW = 100;
+/** A broker that hangs is noticed after one and a half times this, s. */
+const KEEPALIVE_SECONDS = 10;
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/**
+ * One MQTT connection of a few devices, as an agent in the field keeps it: MQTT 3.1.1, QoS 1, no session at the broker
+ * (the retained setpoint is all it needs to catch up), its own outbox for what the broker cannot take now.
+ */
+export class DeviceConnection {
+  private readonly outbox: Outbox;
+  private client: MqttClient | null = null;
+  private inFlight = 0;
+  private up = false;
+  private onLanded: (() => void) | null = null;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.outbox = new Outbox(options.outboxLimit);
+  }
+
+  /** Begins to connect and never gives up until `stop`. */
+  start(): void {
+    const client = connect(this.clientOptions());
+    this.client = client;
+    client.on('connect', () => {
+      this.subscribe(client, this.options.subscriptions);
+    });
+    client.on('close', () => {
+      this.turn(false);
+    });
+    client.on('error', (err) => {
+      this.options.log.debug({ err, clientId: this.options.clientId }, 'MQTT connection failed');
+    });
+    client.on('message', this.options.onMessage);
+  }
+
+  publish(message: OutgoingMessage): void {
+    if (this.outbox.size === 0 && this.canSend()) this.send(message);
+    else this.outbox.put(message);
+  }
+
+  /** Hears the retained message of a topic once more. */
+  refresh(topic: string): void {
+    if (this.client !== null && this.up) this.subscribe(this.client, [topic]);
+  }
+
+  /** Waits for what is in flight and says goodbye; after `withinMs` without an answer it just hangs up. Never rejects. */
+  async stop(withinMs: number): Promise<void> {
+    const client = this.client;
+    if (client === null) return;
+    this.client = null;
+    const deadline = performance.now() + withinMs;
+    if (client.connected) await within(this.landed(), withinMs);
+    const force = this.inFlight > 0 || !client.connected;
+    await within(client.endAsync(force), Math.max(50, deadline - performance.now()));
+    client.stream.destroy(); // a broker that hangs does not close its end
+    this.turn(false);
+  }
+
+  /** Messages sent but not acknowledged, that wait for the broker, and that were given up because too many did. */
+  get backlog(): { readonly inFlight: number; readonly waiting: number; readonly dropped: number } {
+    return { inFlight: this.inFlight, waiting: this.outbox.size, dropped: this.outbox.dropped };
+  }
+
+  private clientOptions(): IClientOptions {
+    const { clientId, brokers, username, password, reconnectMs } = this.options;
+    return {
+      protocol: 'mqtt',
+      servers: brokers.map(({ host, port }) => ({ host, port, protocol: 'mqtt' as const })),
+      clientId,
+      protocolVersion: 4,
+      clean: true,
+      keepalive: KEEPALIVE_SECONDS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectPeriod: reconnectMs,
+      resubscribe: false, // done by hand, to know when it is done
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+    };
+  }
+
+  /** A refused subscription leaves the connection unready: it is tried again with the next connection. */
+  private subscribe(client: MqttClient, subscriptions: readonly string[]): void {
+    const { clientId, log } = this.options;
+    if (subscriptions.length === 0) {
+      this.turn(true);
+      return;
+    }
+    client.subscribe([...subscriptions], { qos: setpointDelivery.qos }, (err) => {
+      if (!err) this.turn(true);
+      else if (client.connected) log.warn({ err, clientId }, 'the broker refused a subscription');
+    });
+  }
+
+  private turn(up: boolean): void {
+    if (up !== this.up) {
+      this.up = up;
+      this.options.onUpOrDown(up);
+    }
+    if (up) this.drain();
+  }
+
+  private canSend(): boolean {
+    return this.client !== null && this.up && this.inFlight < WINDOW;
+  }
+
+  private drain(): void {
+    while (this.canSend()) {
+      const message = this.outbox.take();
+      if (message === undefined) return;
+      this.send(message);
+    }
+  }
+
+  /** What is in flight when the connection breaks is sent again by the client itself once it is back: the same id, the same time. */
+  private send(message: OutgoingMessage): void {
+    if (this.client === null) return;
+    this.inFlight += 1;
+    this.client.publish(message.topic, message.payload, telemetryDelivery, (err) => {
+      this.inFlight -= 1;
+      if (err) this.options.log.debug({ err, clientId: this.options.clientId }, 'a message was not acknowledged');
+      else this.options.onAcknowledged(message);
+      if (this.inFlight === 0) this.onLanded?.();
+      this.drain();
+    });
+  }
+
+  private landed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onLanded = resolve;
+      if (this.inFlight === 0) resolve();
+    });
+  }
+}
+
+/** Waits for it, but not longer than that. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
