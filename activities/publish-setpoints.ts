@@ -149,8 +149,9 @@ class Attempt {
 /** QoS and retain are the contract's; the publisher adapter is built with them. */
 export const SETPOINT_DELIVERY = setpointDelivery;
 
-const moveOf = ({ deviceId, feederId, fromHighKw, fromLowKw, targetKw }: PendingSetpoint): Move => ({
+const moveOf = ({ deviceId, deviceType, feederId, fromHighKw, fromLowKw, targetKw }: PendingSetpoint): Move => ({
   deviceId,
+  deviceType,
   feederId,
   fromHighKw,
   fromLowKw,

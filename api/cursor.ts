@@ -10,7 +10,10 @@ export const encodeCursor = (values: readonly (string | number)[]): string =>
  *
  * @throws {DermsError} VALIDATION_FAILED
  */
-export function readCursor<Schema extends z.ZodType>(schema: Schema, cursor: string | undefined): z.output<Schema> | null {
+export function readCursor<Schema extends z.ZodType>(
+  schema: Schema,
+  cursor: string | undefined,
+): z.output<Schema> | null {
   if (cursor === undefined) return null;
   const result = schema.safeParse(jsonIn(cursor));
   if (result.success) return result.data;

@@ -112,3 +112,14 @@ export const defineRoute = <
 >(
   route: TypedRoute<Params, Query, Headers, Body, A>,
 ): Route => route as unknown as Route; // the input is made by these very schemas in `readInput`
+
+/** What a handler gives back; keeps the status a literal, so that it is held against `answers`. */
+export const answer = <Status extends number, Body>(
+  status: Status,
+  body: Body,
+  headers: Readonly<Record<string, string>> = {},
+): { readonly status: Status; readonly body: Body; readonly headers: Readonly<Record<string, string>> } => ({
+  status,
+  body,
+  headers,
+});

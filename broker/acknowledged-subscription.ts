@@ -17,7 +17,7 @@ export interface AcknowledgedSubscription {
   readonly unacknowledged: number;
   /** Acknowledges the message with this number and all before it; those of a lost connection are forgotten. */
   acknowledgeThrough(sequence: number): void;
-  /** Asks the broker for no more messages by reading no more; what it sent already may still come. */
+  /** Disconnects; the broker keeps the session with all that was not acknowledged. */
   close(): Promise<void>;
 }
 
@@ -35,6 +35,7 @@ export interface SubscriptionOptions extends BrokerOptions {
  */
 export type MessageHandler = (topic: string, payload: Buffer, sequence: number, qos: 0 | 1 | 2) => void;
 
+const SIGN_OF_LIFE_EACH = 256;
 /** Wait before a refused subscription is tried again, ms. */
 const RESUBSCRIBE_MS = 5_000;
 
@@ -48,7 +49,12 @@ export function openAcknowledgedSubscription(
   const connection = connectToBroker(options, { sessionExpirySeconds, receiveMaximum }, context);
   const { client } = connection;
   const held = new HeldAcknowledgements(client);
+  let received = 0;
   client.handleMessage = (packet, done) => {
+    // Messages that keep coming are a sign of life, which mqtt.js does not see: it gives the PINGRESP one second, and
+    // the answer stands behind all that the broker has sent before it.
+    received += 1;
+    if (received % SIGN_OF_LIFE_EACH === 0) client.reschedulePing();
     // Left in the parser after its connection was lost: the broker will send it again, under another packet id.
     if (client.connected) onMessage(packet.topic, payloadOf(packet), held.received(packet.qos), packet.qos);
     done();
@@ -158,4 +164,5 @@ function keepSubscribed(
   return state;
 }
 
-const payloadOf = ({ payload }: IPublishPacket): Buffer => (typeof payload === 'string' ? Buffer.from(payload) : payload);
+const payloadOf = ({ payload }: IPublishPacket): Buffer =>
+  typeof payload === 'string' ? Buffer.from(payload) : payload;

@@ -42,6 +42,7 @@ export class PublishLine {
   leave(sender: Sender): void {
     this.senders.delete(sender);
     this.waiting.delete(sender);
+    this.wakeNext(); // it may have been woken for a place that it did not take
   }
 
   waitForRoom(sender: Sender): void {

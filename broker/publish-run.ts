@@ -93,7 +93,7 @@ class PublishRun implements Sender {
   private sendSlice(): void {
     const { mayStillPublish, windowSize = Infinity } = this.options;
     for (let sent = 0; this.next < this.messages.length; sent += 1) {
-      if (this.inFlight.size >= windowSize) return; // the next answer wakes us
+      if (this.inFlight.size >= Math.max(1, windowSize)) return; // the next answer wakes us
       if (!this.line.hasRoom) {
         this.line.waitForRoom(this);
         return;
@@ -130,7 +130,8 @@ class PublishRun implements Sender {
     if (!this.inFlight.delete(message)) return; // given up before
     if (refusal === null) this.outcome.acknowledged.push(message.key);
     else this.outcome.failed.push({ key: message.key, reason: `refused by the broker: ${refusal.message}` });
-    if (this.next < this.messages.length) this.wake();
+    // Behind the others that wait, so that a large plan does not keep a small one from the line.
+    if (this.next < this.messages.length) this.line.waitForRoom(this);
     else this.settleWhenDone();
   }
 
@@ -157,6 +158,6 @@ class PublishRun implements Sender {
 
 /** A wildcard or an empty topic would make the broker end the connection under everybody's messages. */
 function faultOf({ topic, expirySeconds }: OutgoingMessage): string | null {
-  if (topic === '' || /[+#\u0000]/.test(topic)) return 'the topic cannot be published to';
+  if (topic === '' || /[+#]/.test(topic) || topic.includes('\0')) return 'the topic cannot be published to';
   return expirySeconds < 1 ? 'expired before it was sent' : null;
 }

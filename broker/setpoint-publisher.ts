@@ -59,6 +59,7 @@ class LinePublisher implements SetpointPublisher {
   private connection: BrokerConnection;
   private reconnecting: NodeJS.Timeout | undefined;
   private closing = false;
+  private readonly announceErrors = new RepeatedErrors();
 
   constructor(
     private readonly options: BrokerOptions,
@@ -122,7 +123,9 @@ class LinePublisher implements SetpointPublisher {
         await this.context.onNewSession?.();
         break;
       } catch (err) {
-        this.context.log.warn({ err }, 'the new broker session could not be announced');
+        const repeated = this.announceErrors.count(err instanceof Error ? err.message : String(err));
+        if (repeated !== null)
+          this.context.log.warn({ err, repeated }, 'the new broker session could not be announced');
         await new Promise((resolve) => setTimeout(resolve, ANNOUNCE_AGAIN_MS));
       }
     }

@@ -45,7 +45,7 @@ export function loadSomeSettings<Name extends SettingName>(
       `The environment is not usable:\n  ${faults.join('\n  ')}\nSee docs/configuration.md.`,
     );
   }
-  return Object.freeze(result.data) as Pick<Settings, Name>; // exactly the names picked above
+  return Object.freeze(result.data);
 }
 
 function secretFromFile(

@@ -107,6 +107,10 @@ export const settings = {
       'Who may log in: JSON list of {"user","role","hash"}; hashes by `npm run derms -- hash-password`. Required by the API.',
     ),
 
+  DERMS_API_URL: z.url().default('http://127.0.0.1:8080').describe('Where the command line finds the API.'),
+  DERMS_USER: z.string().min(1).optional().describe('Who the command line logs in as.'),
+  DERMS_PASSWORD: z.string().min(1).optional().describe('Password of DERMS_USER.'),
+
   CONTROL_INTERVAL_SECONDS: wholeNumber(2, 600).default(10).describe('Interval of the control loop of new feeders, s.'),
   DEFAULT_FEEDER_ID: z
     .string()
@@ -154,4 +158,5 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'MQTT_PASSWORD',
   'JWT_SECRET',
   'AUTH_USERS',
+  'DERMS_PASSWORD',
 ];

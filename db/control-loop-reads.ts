@@ -31,7 +31,10 @@ export interface LastCycle {
 /** Every root, or one. Without nodes the answer is small, however large the trees are. */
 export async function listLoops(
   db: Queryable,
-  { rootFeederId = null, nodes }: { readonly rootFeederId?: string | null; readonly nodes: 'with-nodes' | 'without-nodes' },
+  {
+    rootFeederId = null,
+    nodes,
+  }: { readonly rootFeederId?: string | null; readonly nodes: 'with-nodes' | 'without-nodes' },
 ): Promise<LoopRecord[]> {
   const { rows } = await db.query<{
     root_feeder_id: string;
@@ -126,7 +129,7 @@ export interface CycleRecord {
   readonly plannedAt: string;
   readonly tickAt: string;
   readonly missedTicks: number;
-  readonly mode: string;
+  readonly mode: ControlMode;
   readonly intervalSeconds: number;
   readonly changes: number;
   readonly renewals: number;
@@ -155,7 +158,7 @@ export async function listCycles(
     planned_at: string;
     tick_at: Date;
     missed_ticks: number;
-    mode: string;
+    mode: ControlMode;
     interval_seconds: number;
     changes: number;
     renewals: number;

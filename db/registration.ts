@@ -51,11 +51,12 @@ export const createWireRegistry = (db: Database) => ({
     orRefused(
       db.transaction(async (tx) => {
         await lockRegistry(tx);
-        const wanted = changes.map(feederIdOf).filter((feederId) => feederId !== null);
+        const current = await currentChanges(tx, changes);
+        const wanted = current.filter(({ mayMove }) => mayMove).flatMap(({ feederId }) => feederId ?? []);
         const feeders = await FeederPlaces.look(tx, wanted, limits);
         for (const feederId of wanted) feeders.take(feederId);
         await addRoots(tx, feeders.taken, limits);
-        await applyChanges(tx, changes);
+        await applyChanges(tx, current);
         return { devices: await findDevices(tx, changes.map(deviceIdOf)), newFeeders: feeders.taken, newDevices: 0 };
       }),
     ),
@@ -115,7 +116,11 @@ async function existingFeeders(db: Queryable, feederIds: readonly string[]): Pro
 }
 
 /** An operator who sets a feeder takes it, or the device on it, over from the wire: it counts no longer. */
-async function countOf(tx: Queryable, table: 'feeders' | 'devices', origin: 'origin' | 'feeder_origin'): Promise<number> {
+async function countOf(
+  tx: Queryable,
+  table: 'feeders' | 'devices',
+  origin: 'origin' | 'feeder_origin',
+): Promise<number> {
   const { rows } = await tx.query<{ count: number }>(
     `select count(*)::integer as count from ${table} where ${origin} = 'wire'`,
   );
@@ -151,35 +156,51 @@ async function addDevices(tx: Queryable, newcomers: readonly Newcomer[]): Promis
   );
 }
 
-/** Only from a sample that is not older than the device's state, and only to a feeder that is there. */
+/** Without those of samples that are older than the device's state: what a device said then is no news. */
+async function currentChanges(
+  tx: Queryable,
+  changes: readonly WireChange[],
+): Promise<(WireChange & { readonly mayMove: boolean })[]> {
+  const { rows } = await tx.query<{ device_id: string; may_move: boolean }>(
+    `select d.device_id, d.feeder_origin = 'wire' as may_move
+       from unnest($1::text[], $2::float8[]) as g (device_id, sampled_ms)
+       join devices d on d.device_id = g.device_id
+       left join device_state s on s.device_key = d.device_key
+      where s.sampled_at is null or s.sampled_at <= to_timestamp(g.sampled_ms / 1000)`,
+    [changes.map(deviceIdOf), changes.map(({ sampledAtMs }) => sampledAtMs)],
+  );
+  const mayMove = new Map(rows.map(({ device_id, may_move }) => [device_id, may_move]));
+  return changes.flatMap((change) => {
+    const may = mayMove.get(change.deviceId);
+    return may === undefined ? [] : [{ ...change, mayMove: may }];
+  });
+}
+
+/** A feeder that found no place is not there, and the device stays where it is. */
 async function applyChanges(tx: Queryable, changes: readonly WireChange[]): Promise<void> {
+  if (changes.length === 0) return;
   await tx.query(
     `with wanted as (
        select d.device_key,
-              case when d.feeder_origin = 'wire' then coalesce(f.feeder_id, d.feeder_id) else d.feeder_id end as feeder_id,
-              case when d.rating_origin = 'wire' then coalesce(g.max_import_kw, d.max_import_kw) else d.max_import_kw end
-                as max_import_kw,
-              case when d.rating_origin = 'wire' then coalesce(g.max_export_kw, d.max_export_kw) else d.max_export_kw end
-                as max_export_kw
-         from unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::float8[])
-           as g (device_id, feeder_id, max_import_kw, max_export_kw, sampled_ms)
+              case d.feeder_origin when 'wire' then coalesce(f.feeder_id, d.feeder_id) else d.feeder_id end as feeder_id,
+              case d.rating_origin when 'wire' then coalesce(g.import_kw, d.max_import_kw) else d.max_import_kw end
+                as import_kw,
+              case d.rating_origin when 'wire' then coalesce(g.export_kw, d.max_export_kw) else d.max_export_kw end
+                as export_kw
+         from unnest($1::text[], $2::text[], $3::float8[], $4::float8[]) as g (device_id, feeder_id, import_kw, export_kw)
          join devices d on d.device_id = g.device_id
-         left join feeders f on f.feeder_id = g.feeder_id
-         left join device_state s on s.device_key = d.device_key
-        where s.sampled_at is null or s.sampled_at <= to_timestamp(g.sampled_ms / 1000)
-        order by d.device_key)
+         left join feeders f on f.feeder_id = g.feeder_id)
      update devices d
-        set feeder_id = w.feeder_id, max_import_kw = w.max_import_kw, max_export_kw = w.max_export_kw,
+        set feeder_id = w.feeder_id, max_import_kw = w.import_kw, max_export_kw = w.export_kw,
             revision = d.revision + 1, updated_at = now()
        from wanted w
       where w.device_key = d.device_key
-        and (d.feeder_id, d.max_import_kw, d.max_export_kw) is distinct from (w.feeder_id, w.max_import_kw, w.max_export_kw)`,
+        and (d.feeder_id, d.max_import_kw, d.max_export_kw) is distinct from (w.feeder_id, w.import_kw, w.export_kw)`,
     [
       changes.map(deviceIdOf),
       changes.map(feederIdOf),
       changes.map(({ maxImportKw }) => maxImportKw),
       changes.map(({ maxExportKw }) => maxExportKw),
-      changes.map(({ sampledAtMs }) => sampledAtMs),
     ],
   );
 }

@@ -4,15 +4,15 @@ import { appendAudit, type Actor } from './audit';
 import { lockRegistry, lockRoots } from './feeder-tree';
 import type { Database, Queryable } from './pool';
 import {
-  deleteRows,
-  DEVICES,
-  FEEDERS,
-  insertRows,
-  readRows,
-  updateRows,
-  type RegistryRow,
-  type RegistryRows,
-} from './registry-rows';
+  changedRows,
+  differenceOf,
+  merged,
+  wantedDevices,
+  wantedFeeders,
+  withRoots,
+  type Difference,
+} from './registry-difference';
+import { deleteRows, DEVICES, FEEDERS, insertRows, readRows, updateRows, type RegistryRows } from './registry-rows';
 
 export interface RegistryOrder {
   readonly file: RegistryFile;
@@ -23,23 +23,11 @@ export interface RegistryOrder {
   readonly actor: Actor;
 }
 
-export interface Difference {
-  readonly created: readonly string[];
-  readonly changed: readonly {
-    readonly id: string;
-    readonly fields: Readonly<Record<string, { readonly from: unknown; readonly to: unknown }>>;
-  }[];
-  readonly unchanged: number;
-  /** In the database and not in the file; left as they are. */
-  readonly absent: readonly string[];
-  readonly removed: readonly string[];
-}
-
 export interface RegistryApplied {
   readonly applied: boolean;
   readonly feeders: Difference;
   readonly devices: Difference;
-  /** Roots whose loops shall plan anew; empty when nothing was changed. */
+  /** Roots whose loops shall plan anew. */
   readonly rootsTouched: readonly string[];
   /** Enabled roots that were none before. */
   readonly rootsCreated: readonly string[];
@@ -70,7 +58,7 @@ export async function applyRegistry(
   }
 }
 
-/** Makes the transaction roll back and brings out what it found. */
+/** Rolls the transaction back and brings out what it found. */
 class Undone extends Error {
   constructor(readonly result: RegistryApplied) {
     super('undone as asked');
@@ -83,30 +71,148 @@ async function apply(
   defaultIntervalSeconds: number,
 ): Promise<RegistryApplied> {
   await lockRegistry(tx);
+  const wanted = { feeders: wantedFeeders(file), devices: wantedDevices(file) };
   const before = { feeders: await readRows(tx, FEEDERS), devices: await readRows(tx, DEVICES) };
-  await lockRoots(tx, rootsOf(before.feeders));
-  checkAgainst(file, before.devices);
+  await lockRoots(tx, rootsIn(before.feeders));
+  checkTypes(file, before.devices);
 
-  const newFeeders = file.feeders.filter(({ feederId }) => !before.feeders.has(feederId));
-  await insertRows(tx, FEEDERS, new Map(newFeeders.map((feeder) => [feeder.feederId, newFeeder(feeder, defaultIntervalSeconds)])));
-  const feeders = withRoots(merge(await readRows(tx, FEEDERS), wantedFeeders(file)));
-  await updateRows(tx, FEEDERS, feeders);
+  // New rows begin with the columns' own defaults, as roots and without ratings, and are then brought to what is wanted.
+  await insertRows(tx, FEEDERS, newFeeders(file, before.feeders, defaultIntervalSeconds));
+  const begunFeeders = await readRows(tx, FEEDERS);
+  const feeders = withRoots(merged(begunFeeders, wanted.feeders));
+  await updateRows(tx, FEEDERS, changedRows(begunFeeders, feeders));
 
-  const newDevices = file.devices.filter(({ deviceId }) => !before.devices.has(deviceId));
-  await insertRows(tx, DEVICES, new Map(newDevices.map((device) => [device.deviceId, newDevice(device)])));
-  const devices = merge(await readRows(tx, DEVICES), wantedDevices(file));
-  checkDevices(file, devices);
-  await updateRows(tx, DEVICES, devices);
+  await insertRows(tx, DEVICES, newDevices(file, before.devices));
+  const begunDevices = await readRows(tx, DEVICES);
+  const devices = merged(begunDevices, wanted.devices);
+  checkBounds(file, devices);
+  await updateRows(tx, DEVICES, changedRows(begunDevices, devices));
 
-  const named = {
-    feeders: new Set(file.feeders.map(({ feederId }) => feederId)),
-    devices: new Set(file.devices.map(({ deviceId }) => deviceId)),
-  };
   const difference = {
-    feeders: differenceOf(before.feeders, feeders, named.feeders, prune),
-    devices: differenceOf(before.devices, devices, named.devices, prune),
+    feeders: differenceOf(before.feeders, feeders, wanted.feeders, prune),
+    devices: differenceOf(before.devices, devices, wanted.devices, prune),
   };
   await deleteRows(tx, DEVICES, difference.devices.removed);
   await removeFeeders(tx, difference.feeders.removed);
-  return { applied: !validateOnly, ...difference, ...rootsToTell(before.feeders, feeders, difference) };
+  return {
+    applied: !validateOnly,
+    ...difference,
+    rootsTouched: rootsTouched(difference, [before, { feeders, devices }]),
+    rootsCreated: rootsIn(feeders).filter(
+      (id) => feeders.get(id)?.['enabled'] === true && before.feeders.get(id)?.['parentId'] !== null,
+    ),
+  };
 }
+
+const newFeeders = (file: RegistryFile, before: RegistryRows, defaultIntervalSeconds: number): RegistryRows =>
+  new Map(
+    file.feeders
+      .filter(({ feederId }) => !before.has(feederId))
+      .map(({ feederId, importLimitKw, exportLimitKw }) => [
+        feederId,
+        {
+          rootFeederId: feederId,
+          importLimitKw,
+          exportLimitKw,
+          intervalSeconds: defaultIntervalSeconds,
+          origin: 'registry',
+        },
+      ]),
+  );
+
+const newDevices = (file: RegistryFile, before: RegistryRows): RegistryRows =>
+  new Map(
+    file.devices
+      .filter(({ deviceId }) => !before.has(deviceId))
+      .map(({ deviceId, deviceType, feederId }) => [
+        deviceId,
+        { deviceType, feederId, feederOrigin: 'registry', ratingOrigin: 'wire' },
+      ]),
+  );
+
+function checkTypes(file: RegistryFile, before: RegistryRows): void {
+  throwIfAny(
+    file.devices.flatMap(({ deviceId, deviceType }, index) => {
+      const registered = before.get(deviceId)?.['deviceType'];
+      if (registered === undefined || registered === deviceType) return [];
+      return [
+        {
+          pointer: `/devices/${String(index)}/deviceType`,
+          message: `${deviceId} is registered as ${String(registered)}`,
+        },
+      ];
+    }),
+  );
+}
+
+/** What the file says and what was there before may exclude each other, though neither does by itself. */
+function checkBounds(file: RegistryFile, devices: RegistryRows): void {
+  throwIfAny(
+    file.devices.flatMap(({ deviceId }, index) => {
+      const device = devices.get(deviceId) ?? {};
+      const at = `/devices/${String(index)}`;
+      return [
+        ...above(device['minImportKw'], device['maxImportKw'], `${at}/minImportKw`, 'is more than maxImportKw'),
+        ...above(device['reserveSoc'], device['targetSoc'], `${at}/reserveSoc`, 'is more than targetSoc'),
+      ];
+    }),
+  );
+}
+
+const above = (low: unknown, high: unknown, pointer: string, message: string): FieldFault[] =>
+  typeof low === 'number' && typeof high === 'number' && low > high ? [{ pointer, message }] : [];
+
+async function removeFeeders(tx: Queryable, ids: readonly string[]): Promise<void> {
+  const { rows } = await tx.query<{ feeder_id: string }>(
+    'select distinct feeder_id from dispatches where feeder_id = any($1) order by 1',
+    [ids],
+  );
+  throwIfAny(
+    rows.map(({ feeder_id: id }) => ({
+      pointer: '/feeders',
+      message: `${id} cannot be removed: it has dispatches, which are kept; name it in the file with enabled: false`,
+    })),
+  );
+  await deleteRows(tx, FEEDERS, ids);
+}
+
+function throwIfAny(faults: readonly FieldFault[]): void {
+  if (faults.length === 0) return;
+  const many = faults.length === 1 ? 'one fault' : `${String(faults.length)} faults`;
+  throw new DermsError('REGISTRY_INVALID', `The registry file has ${many}; nothing was applied.`, { faults });
+}
+
+const rootsIn = (feeders: RegistryRows): string[] =>
+  [...feeders].filter(([, row]) => row['parentId'] === null).map(([id]) => id);
+
+/** The roots, as they were and as they are, above everything that was touched. */
+function rootsTouched(
+  { feeders, devices }: { readonly feeders: Difference; readonly devices: Difference },
+  states: readonly { readonly feeders: RegistryRows; readonly devices: RegistryRows }[],
+): string[] {
+  const touched = (difference: Difference): string[] => [
+    ...difference.created,
+    ...difference.changed.map(({ id }) => id),
+    ...difference.removed,
+  ];
+  const roots = states.flatMap((state) => {
+    const nodes = [...touched(feeders), ...touched(devices).map((id) => state.devices.get(id)?.['feederId'])];
+    return nodes.map((node) => (typeof node === 'string' ? state.feeders.get(node)?.['rootFeederId'] : undefined));
+  });
+  return [...new Set(roots)].filter((root): root is string => typeof root === 'string').sort();
+}
+
+const audit = (db: Queryable, { validateOnly, actor, prune }: RegistryOrder, result: RegistryApplied): Promise<void> =>
+  appendAudit(db, actor, {
+    action: 'registry.apply',
+    subject: 'registry',
+    outcome: validateOnly ? 'validated' : 'done',
+    detail: { prune, feeders: forAudit(result.feeders), devices: forAudit(result.devices) },
+  });
+
+/** All of what changed for a fleet of thousands would be megabytes: the first hundred of each, and how many. */
+const forAudit = ({ created, changed, unchanged, removed }: Difference): Record<string, unknown> => ({
+  ...{ created: created.slice(0, 100), createdCount: created.length },
+  ...{ changed: changed.slice(0, 100), changedCount: changed.length },
+  ...{ removed: removed.slice(0, 100), removedCount: removed.length, unchanged },
+});

@@ -28,18 +28,20 @@ export async function maintainTimeSeries(
   return { made, removed };
 }
 
-/** Telemetry may come late by as long as it is kept; what we write ourselves is always of now. */
+/** What we write ourselves is always of now. */
 export async function prepareTimeSeries(db: Database, nowMs: number, telemetryDays: number): Promise<string[]> {
-  return [
-    ...(await ensurePartitions(db, nowMs, {
-      daysBack: telemetryDays,
-      daysAhead: DAYS_AHEAD,
-      tables: ['telemetry', 'meter_readings'],
-    })),
-    ...(await ensurePartitions(db, nowMs, {
-      daysBack: 1,
-      daysAhead: DAYS_AHEAD,
-      tables: ['control_cycles', 'control_cycle_inputs', 'setpoints'],
-    })),
-  ];
+  const ours = {
+    daysBack: 1,
+    daysAhead: DAYS_AHEAD,
+    tables: ['control_cycles', 'control_cycle_inputs', 'setpoints'],
+  } as const;
+  return [...(await prepareTelemetry(db, nowMs, telemetryDays)), ...(await ensurePartitions(db, nowMs, ours))];
 }
+
+/** Telemetry may come late by as long as it is kept. */
+export const prepareTelemetry = (db: Database, nowMs: number, telemetryDays: number): Promise<string[]> =>
+  ensurePartitions(db, nowMs, {
+    daysBack: telemetryDays,
+    daysAhead: DAYS_AHEAD,
+    tables: ['telemetry', 'meter_readings'],
+  });

@@ -1,31 +1,29 @@
 /**
- * Nominal ticks of a loop: the moments k × interval + offset, with an offset that a hash of the root feeder gives, so
- * that many loops do not fire together, and one loop keeps its beat across restarts and clocks.
+ * Nominal ticks of a control loop: multiples of the interval plus an offset of its own, so that the loops of one
+ * deployment do not all start at the same moment, and a loop that was restarted ticks where it ticked before.
  */
 
-/** FNV-1a, 32 bit: spreads similar ids; http://www.isthe.com/chongo/tech/comp/fnv/ */
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
-
-/** Offset of a root's ticks within the interval, ms, 0 <= offset < intervalMs. */
+/** Offset of a root's ticks, ms, 0 <= offset < interval: FNV-1a of its id, spread over the interval. */
 export function tickOffsetMs(rootFeederId: string, intervalMs: number): number {
-  let hash = FNV_OFFSET;
-  for (let index = 0; index < rootFeederId.length; index += 1) {
-    hash = Math.imul(hash ^ rootFeederId.charCodeAt(index), FNV_PRIME) >>> 0;
-  }
-  return hash % intervalMs;
+  return Math.floor((fnv1a(rootFeederId) / 2 ** 32) * intervalMs);
 }
 
-/** The first nominal tick after `afterMs`. */
+/** First tick strictly after `afterMs`, ms since the epoch. */
 export function nextTickMs(afterMs: number, intervalMs: number, rootFeederId: string): number {
-  const offset = tickOffsetMs(rootFeederId, intervalMs);
-  return (Math.floor((afterMs - offset) / intervalMs) + 1) * intervalMs + offset;
+  const offsetMs = tickOffsetMs(rootFeederId, intervalMs);
+  return Math.floor((afterMs - offsetMs) / intervalMs) * intervalMs + offsetMs + intervalMs;
 }
 
-/** The last nominal tick at or before `atMs`. */
-export const tickAtOrBeforeMs = (atMs: number, intervalMs: number, rootFeederId: string): number =>
-  nextTickMs(atMs, intervalMs, rootFeederId) - intervalMs;
+/** Ticks between the last one that was served and this one that nobody served; >= 0. */
+export function missedTicks(previousTickMs: number, tickMs: number, intervalMs: number): number {
+  return Math.max(0, Math.round((tickMs - previousTickMs) / intervalMs) - 1);
+}
 
-/** Nominal ticks strictly between two that were planned for. */
-export const missedTicks = (previousTickMs: number, tickMs: number, intervalMs: number): number =>
-  Math.max(0, Math.round((tickMs - previousTickMs) / intervalMs) - 1);
+/** 32-bit FNV-1a (RFC draft-eastlake-fnv) over the UTF-16 code units. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return hash >>> 0;
+}

@@ -40,7 +40,9 @@ export interface DevicePlan {
 
 /** Whose number a limit is. */
 export type LimitSource =
-  { readonly kind: 'static' } | { readonly kind: 'dispatch'; readonly dispatchId: string } | { readonly kind: 'envelope' };
+  | { readonly kind: 'static' }
+  | { readonly kind: 'dispatch'; readonly dispatchId: string }
+  | { readonly kind: 'envelope' };
 
 export interface LimitInForce {
   readonly kw: number;

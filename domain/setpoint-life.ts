@@ -1,15 +1,30 @@
+import type { Command } from './fleet';
+
+/** Shortest life of a setpoint, s: two missed telemetry periods of the slowest agents in the field (design, section 5). */
 const SHORTEST_TTL_SECONDS = 60;
-const INTERVALS = 6;
-/** A setpoint is renewed before two thirds of its life are gone. */
-const RENEW_AT_SHARE_LEFT = 1 / 3;
+/** A setpoint outlives this many intervals, so that some failed cycles in a row let no device fall to its default. */
+const TTL_INTERVALS = 6;
+/** Part of its life that a setpoint always has left. */
+const RENEWED_WITH_LEFT = 1 / 3;
 
-/** Every setpoint expires by itself after this, s: long enough to survive a few lost cycles. */
+/** How long a setpoint is valid, s: max(60, 6 x interval). */
 export const setpointTtlSeconds = (intervalSeconds: number): number =>
-  Math.max(SHORTEST_TTL_SECONDS, INTERVALS * intervalSeconds);
+  Math.max(SHORTEST_TTL_SECONDS, TTL_INTERVALS * intervalSeconds);
 
-/** Whether an unchanged setpoint has to be sent again now: it would otherwise fall below a third before the next cycle. */
-export const needsRenewal = (
-  validUntilMs: number,
-  nowMs: number,
-  { ttlSeconds, intervalSeconds }: { readonly ttlSeconds: number; readonly intervalSeconds: number },
-): boolean => validUntilMs - nowMs - intervalSeconds * 1000 < ttlSeconds * 1000 * RENEW_AT_SHARE_LEFT;
+/**
+ * Whether an unchanged setpoint is sent again in this cycle: when by the next one only a third of its life would be
+ * left, so that it never gets there. An expired one does not need renewal but a new setpoint.
+ */
+export function needsRenewal(
+  { validUntilMs }: Pick<Command, 'validUntilMs'>,
+  { nowMs, ttlSeconds, intervalSeconds }: RenewalTimes,
+): boolean {
+  const leftAtNextCycleMs = validUntilMs - nowMs - intervalSeconds * 1000;
+  return leftAtNextCycleMs <= RENEWED_WITH_LEFT * ttlSeconds * 1000;
+}
+
+export interface RenewalTimes {
+  readonly nowMs: number;
+  readonly ttlSeconds: number;
+  readonly intervalSeconds: number;
+}

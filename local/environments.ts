@@ -1,5 +1,5 @@
 import { LOOPBACK } from './free-port';
-import { METRICS_OFFSETS, type StackPorts } from './ports';
+import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
 
 /** Environment variables of one of our programs. */
@@ -50,13 +50,13 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
       ...backend,
       API_HOST: LOOPBACK,
       API_PORT: String(ports.api),
-      METRICS_PORT: metricsPort(METRICS_OFFSETS.api),
-      TEMPORAL_METRICS_PORT: metricsPort(METRICS_OFFSETS.apiSdk),
       JWT_SECRET: secrets.jwtSecret,
       AUTH_USERS: await authUsers(secrets.users),
     },
     worker: {
       ...backend,
+      WORKER_ROLES: WORKER_ROLES.join(','),
+      METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
       TEMPORAL_METRICS_PORT: metricsPort(METRICS_OFFSETS.workerSdk),
     },
@@ -65,6 +65,7 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
       ...broker,
       MQTT_USERNAME: BROKER_USERS.devices,
       MQTT_PASSWORD: secrets.mqttDevices,
+      METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.simulator),
       INSTANCE_ID: 'local',
     },

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { apiUrl } from './environments';
 import { LOOPBACK } from './free-port';
-import { METRICS_OFFSETS, type StackPorts } from './ports';
+import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import type { LocalSecrets } from './secrets';
 
 export interface PanelFacts {
@@ -18,13 +18,15 @@ export interface PanelFacts {
 export function panel({ ports, users, folder, readySeconds, example }: PanelFacts): string {
   const api = apiUrl(ports);
   const metrics = (offset: number): string => `http://${LOOPBACK}:${ports.metrics + offset}/metrics`;
-  const { worker, simulator, temporal } = METRICS_OFFSETS;
+  const { worker, simulator, workerSdk, temporal } = METRICS_OFFSETS;
   const rows: readonly (readonly [string, string])[] = [
     ['API', `${api}   read it at ${api}/api/docs`],
     ['Temporal UI', `http://${LOOPBACK}:${ports.temporalUi}/namespaces/derms/workflows`],
-    ['Metrics', `${api}/metrics   (api)`],
-    ['', `${metrics(worker)}   (worker: control; then jobs and ingest on the two ports after it)`],
-    ['', `${metrics(simulator)}   (simulator)   ${metrics(temporal)}   (Temporal server)`],
+    ['Metrics', `${api}/metrics   api`],
+    ...['worker', ...WORKER_ROLES].map((name, index) => ['', `${metrics(worker + index)}   ${name}`] as const),
+    ['', `${metrics(simulator)}   simulator`],
+    ...WORKER_ROLES.map((role, index) => ['', `${metrics(workerSdk + 1 + index)}   Temporal SDK in ${role}`] as const),
+    ['', `${metrics(temporal)}   Temporal server`],
     ['Sign in', `operator / ${users.operator}   (admin and viewer: ${join(folder, 'secrets.json')})`],
     ['Logs', join(folder, 'logs')],
   ];
@@ -54,7 +56,7 @@ function dispatchLines(api: string, password: string, { feederId, importLimitKw 
   const json = `-H 'content-type: application/json'`;
   const body = `JSON.stringify({feederId:"${feederId}",importLimitKw:${importLimitKw},startsAt:new Date(),endsAt:new Date(Date.now()+3e5),reason:"trying it"})`;
   return [
-    `TOKEN=$(curl -s ${api}/api/auth/login ${json} -d '${login}' | node -p 'JSON.parse(fs.readFileSync(0)).token')`,
+    `TOKEN=$(curl -s ${api}/api/auth/login ${json} -d '${login}' | node -p 'JSON.parse(fs.readFileSync(0)).accessToken')`,
     `curl -s ${api}/api/dispatches -H "authorization: Bearer $TOKEN" -H "idempotency-key: $(date +%s)" ${json} -d "$(node -p '${body}')"`,
   ];
 }

@@ -15,8 +15,11 @@ const STANDARD = { postgres: 5432, mosquitto: 1883, temporal: 7233, temporalUi: 
 const API = 8080;
 const METRICS = 9464;
 
-/** Places in the row of metrics ports. A worker with three roles takes three in a row, twice. */
-export const METRICS_OFFSETS = { api: 0, worker: 1, simulator: 4, workerSdk: 5, apiSdk: 8, temporal: 9 } as const;
+/** What a worker runs, each in a process of its own that takes the next port. */
+export const WORKER_ROLES = ['control', 'jobs', 'ingest'] as const;
+
+/** Places in the row of metrics ports: a worker has one, and one for each of its roles after it; the same for the SDK. */
+export const METRICS_OFFSETS = { worker: 0, simulator: 4, workerSdk: 5, temporal: 9 } as const;
 const METRICS_COUNT = 10;
 
 /** The standard ports where they are free, else others; `notes` says which are not where one would look for them. */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface ProcessFacts {
   readonly pid: number;
@@ -28,6 +29,16 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
   signalProcess(pid, signal);
   const after = signal === 'SIGKILL' ? [] : descendants(pid);
   for (const child of new Set([...before, ...after])) signalProcess(child, signal);
+}
+
+/**
+ * Ends what is left of a process that died: the children in its group, which its death may have told to stop. Those
+ * that are still there after `graceMs` are killed, so that their ports are free for the next one.
+ */
+export async function endGroup(leader: number, graceMs: number): Promise<void> {
+  const deadline = performance.now() + graceMs;
+  while (signalProcess(-leader, 'SIGCONT') && performance.now() < deadline) await sleep(20);
+  signalProcess(-leader, 'SIGKILL');
 }
 
 /** Start time of a running process, to recognise it later; `undefined` when there is none (a zombie counts as none). */

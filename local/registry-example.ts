@@ -14,13 +14,13 @@ export function exampleDispatch(registryFile: string): ExampleDispatch {
   const { feeders = [] } = (parse(readFileSync(registryFile, 'utf8')) ?? {}) as RegistryFile;
   const feeder = feeders.find(({ parentId }) => parentId) ?? feeders[0];
   if (feeder === undefined) throw new Error(`${registryFile} has no feeder`);
-  return { feederId: feeder.id, importLimitKw: Math.round(feeder.importLimitKw * SHARE) };
+  return { feederId: feeder.feederId, importLimitKw: Math.round(feeder.importLimitKw * SHARE) };
 }
 
 /** The part that we read; `registry apply` has checked the whole before. */
 interface RegistryFile {
   readonly feeders?: readonly {
-    readonly id: string;
+    readonly feederId: string;
     readonly parentId?: string | null;
     readonly importLimitKw: number;
   }[];

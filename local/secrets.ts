@@ -1,7 +1,7 @@
-import { randomBytes, scrypt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
+import { hashPassword } from '../config/password-hash';
 
 /** Who can sign in to the API of the local stack; the name is the role. */
 export const LOCAL_USERS = ['admin', 'operator', 'viewer'] as const;
@@ -40,15 +40,6 @@ export function localSecrets(file: string): LocalSecrets {
 export async function authUsers(users: LocalSecrets['users']): Promise<string> {
   const entries = LOCAL_USERS.map(async (user) => ({ user, role: user, hash: await hashPassword(users[user]) }));
   return JSON.stringify(await Promise.all(entries));
-}
-
-/** `scrypt$N$r$p$salt$hash`, salt and hash in base64. */
-async function hashPassword(password: string): Promise<string> {
-  const [cost, blockSize, parallelization] = [16_384, 8, 1];
-  const salt = randomBytes(16);
-  // promisify picks scrypt's overload without options, which has the same defaults as the numbers above.
-  const hash = (await promisify(scrypt)(password, salt, 32)) as Buffer;
-  return ['scrypt', cost, blockSize, parallelization, salt.toString('base64'), hash.toString('base64')].join('$');
 }
 
 /** Letters, digits, `-` and `_`: safe in a URL, a shell line and a connection string. */

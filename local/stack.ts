@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiUrl, environmentsOf, type Environment, type Environments } from './environments';
 import { LOOPBACK } from './free-port';
-import { METRICS_OFFSETS, type StackPorts } from './ports';
+import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
 import type { Progress } from './progress';
 import type { LocalSecrets } from './secrets';
@@ -24,7 +24,6 @@ export interface StackOptions {
 /** The registry file whose tree the local stack shows. */
 export const DEMO_REGISTRY = join('deploy', 'registry', 'demo.yaml');
 const STAGES = { backend: 1, simulator: 2 } as const;
-const WORKER_ROLES = ['control', 'jobs', 'ingest'] as const;
 
 /**
  * Brings the whole local stack up: the three servers together, then schema, API and worker, registry, simulated fleet.
@@ -76,15 +75,15 @@ function programComponents(
     }) satisfies Partial<Component>;
   const ready = (port: number): string => `http://${LOOPBACK}:${port}/ready`;
   const workerPort = ports.metrics + METRICS_OFFSETS.worker;
-  const workerUrls = WORKER_ROLES.map((_, index) => ready(workerPort + index));
+  const workerUrls = ['parent', ...WORKER_ROLES].map((_, index) => ready(workerPort + index));
   const simulatorUrls = [ready(ports.metrics + METRICS_OFFSETS.simulator)];
   return {
-    api: { ...program('api', environments.api, [`${apiUrl(ports)}/api/ready`]), stage: STAGES.backend, graceMs: 5_000 },
-    worker: { ...program('worker', environments.worker, workerUrls), stage: STAGES.backend, graceMs: 5_000 },
+    api: { ...program('api', environments.api, [`${apiUrl(ports)}/api/ready`]), stage: STAGES.backend, graceMs: 4_500 },
+    worker: { ...program('worker', environments.worker, workerUrls), stage: STAGES.backend, graceMs: 4_500 },
     simulator: {
       ...program('simulator', environments.simulator, simulatorUrls, ['--registry', join(root, DEMO_REGISTRY)]),
       stage: STAGES.simulator,
-      graceMs: 1_500,
+      graceMs: 2_000,
     },
   };
 }

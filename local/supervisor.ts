@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endGroup } from './process-tree';
 import { logTail, type ChildProcess, type ExitInfo, type StartOptions } from './child-process';
 
 /** Something that is kept running. */
@@ -28,6 +29,7 @@ const MOST_DEATHS = 5;
 const WITHIN_MS = 60_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
+const ORPHANS_END_WITHIN_MS = 2_000;
 
 /** Starts components, starts again what dies, and stops all of them in order. */
 export class Supervisor {
@@ -103,6 +105,7 @@ export class Supervisor {
     for (;;) {
       const what = running ? await death(running) : 'could not be started again';
       if (this.signal.aborted) return;
+      if (running) await endGroup(running.pid, ORPHANS_END_WITHIN_MS);
       const log = running?.logFile;
       deaths = [...deaths.filter((at) => performance.now() - at < WITHIN_MS), performance.now()];
       if (deaths.length >= MOST_DEATHS) {

@@ -1,8 +1,19 @@
-import { Gauge, type Registry } from '../observability/metrics';
+import { Counter, Gauge, type Registry } from '../observability/metrics';
 import type { Fleet } from './fleet';
 
 /** What the fleet did and how it stands, read from it whenever somebody asks: it keeps its own counts. */
 export function registerFleetMetrics(registry: Registry, fleet: Fleet): void {
+  const total = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name: `derms_simulator_${name}_total`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name: `derms_simulator_${name}`,
@@ -13,38 +24,34 @@ export function registerFleetMetrics(registry: Registry, fleet: Fleet): void {
       },
     });
   };
+  const perFeeder = (name: string, help: string, read: (feederId: string) => number): void => {
+    new Gauge({
+      name: `derms_simulator_${name}`,
+      help,
+      labelNames: ['feeder'],
+      registers: [registry],
+      collect() {
+        for (const feeder of fleet.feederIds) this.set({ feeder }, read(feeder));
+      },
+    });
+  };
   gauge('devices', 'Simulated devices.', () => fleet.deviceIds.length);
   gauge('connections', 'MQTT connections of the fleet.', () => fleet.counts().connections);
   gauge('connections_up', 'Of these, connected and subscribed.', () => fleet.counts().connectionsUp);
-  gauge('telemetry_produced', 'Readings made since the start.', () => fleet.counts().telemetryProduced);
-  gauge('telemetry_acknowledged', 'Readings the broker has accepted.', () => fleet.counts().telemetryAcknowledged);
+  total('telemetry_produced', 'Readings made.', () => fleet.counts().telemetryProduced);
+  total('telemetry_acknowledged', 'Readings that the broker has accepted.', () => fleet.counts().telemetryAcknowledged);
   gauge('messages_waiting', 'Messages kept for a broker that is away.', () => fleet.counts().waiting);
-  gauge('messages_dropped', 'Messages given up because too many were kept.', () => fleet.counts().dropped);
-  perLabel(registry, 'setpoints', 'Setpoints heard, by what the devices did.', 'outcome', () =>
-    Object.entries(fleet.counts().setpoints),
-  );
-  perLabel(registry, 'feeder_flow_kw', 'True flow through a feeder, kW, import positive.', 'feeder', () =>
-    fleet.feederIds.map((feederId) => [feederId, fleet.meterFlowKw(feederId)]),
-  );
-  perLabel(registry, 'feeder_wanted_kw', 'Flow if nobody asked any device for anything, kW.', 'feeder', () =>
-    fleet.feederIds.map((feederId) => [feederId, fleet.wantedFlowKw(feederId)]),
-  );
-}
-
-function perLabel(
-  registry: Registry,
-  name: string,
-  help: string,
-  label: string,
-  read: () => readonly (readonly [string, number])[],
-): void {
-  new Gauge({
-    name: `derms_simulator_${name}`,
-    help,
-    labelNames: [label],
+  total('messages_dropped', 'Messages given up because too many were kept.', () => fleet.counts().dropped);
+  new Counter({
+    name: 'derms_simulator_setpoints_total',
+    help: 'Setpoints heard, by what the devices did about them.',
+    labelNames: ['outcome'],
     registers: [registry],
     collect() {
-      for (const [value, number] of read()) this.set({ [label]: value }, number);
+      this.reset();
+      for (const [outcome, count] of Object.entries(fleet.counts().setpoints)) this.inc({ outcome }, count);
     },
   });
+  perFeeder('feeder_flow_kw', 'True flow through a feeder, kW, import positive.', (id) => fleet.meterFlowKw(id));
+  perFeeder('feeder_wanted_kw', 'Flow if nobody asked any device for anything, kW.', (id) => fleet.wantedFlowKw(id));
 }

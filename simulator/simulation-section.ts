@@ -69,7 +69,6 @@ const simulationSchema = z.strictObject({
 });
 
 export type Simulation = z.infer<typeof simulationSchema>;
-export type SimulatedDeviceSettings = z.infer<typeof deviceSchema>;
 
 /**
  * What the file says, with the defaults in place.

@@ -102,7 +102,9 @@ export class World {
   setHouseholdLoadKw(feederId: string, kw: number | null): void {
     const feeder = this.feeder(feederId);
     feeder.pinnedKw = kw;
-    if (kw !== null) feeder.householdKw = kw;
+    if (kw === null) return;
+    feeder.householdKw = kw;
+    this.noteExtremes();
   }
 
   /** Moves the sun to noon or midnight, from where it goes on. */

@@ -133,8 +133,7 @@ function loopStates(sample: FleetSample, elapsedSeconds: number, readable: boole
     const read = loop.last?.finishedAgeSeconds ?? null;
     const ageSeconds = read === null ? null : read + elapsedSeconds;
     const counts = sample.counts.filter(({ rootFeederId }) => rootFeederId === loop.rootFeederId);
-    const sum = (of: (count: DeviceCounts) => number): number =>
-      counts.reduce((total, count) => total + of(count), 0);
+    const sum = (of: (count: DeviceCounts) => number): number => counts.reduce((total, count) => total + of(count), 0);
     return {
       rootFeederId: loop.rootFeederId,
       mode: loop.mode,

@@ -71,7 +71,9 @@ function loopWord({ enabled, ok }: LoopState, readable: boolean): 'ok' | 'late' 
 
 function dependencyProblems(monitor: HealthMonitor): string[] {
   const down = DEPENDENCIES.map((name) => ({ name, ...monitor.dependency(name) })).filter(({ up }) => !up);
-  const problems = down.map(({ name, reason }) => `${DEPENDENCY_NAMES[name]} does not answer: ${reason ?? 'no reason'}`);
+  const problems = down.map(
+    ({ name, reason }) => `${DEPENDENCY_NAMES[name]} does not answer: ${reason ?? 'no reason'}`,
+  );
   const schema = monitor.schemaFault();
   if (schema !== null && monitor.dependency('database').up) problems.push(schema);
   if (!monitor.loopsReadable()) problems.push('the state of feeders and devices cannot be read');

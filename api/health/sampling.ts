@@ -8,7 +8,8 @@ export interface Sampled<T> {
   readonly onResult: (result: SampleResult<T>) => void;
 }
 
-export type SampleResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+export type SampleResult<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
 /**
  * Looks at once and then for ever; `first` settles with the first result. While a look that was given up still hangs, no

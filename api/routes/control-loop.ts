@@ -4,7 +4,7 @@ import { DermsError } from '../../domain/errors';
 import { controlLoopId } from '../../workflows/messages';
 import { isLoopOk } from '../health/loop-health';
 import type { AppPorts } from '../ports';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 import { controlLoopSchema, loopOrderedSchema } from '../schemas/control-loop';
 import { feederParams, idSchema, timestampSchema, uuidSchema } from '../schemas/fields';
 import { modeSchema } from '../schemas/feeder';
@@ -35,21 +35,18 @@ export const controlLoopRoutes: readonly Route[] = [
         askWorkflow(ports, rootFeederId),
       ]);
       if (loop === null) throw new DermsError('FEEDER_NOT_FOUND', `Feeder ${rootFeederId} has just moved or gone.`);
-      return {
-        status: 200,
-        body: {
-          rootFeederId,
-          workflowId: controlLoopId(rootFeederId),
-          temporalUrl: loopUrl(ports.settings, rootFeederId),
-          mode: loop.mode,
-          intervalSeconds: loop.intervalSeconds,
-          enabled: loop.enabled,
-          ok: isLoopOk(loop, loop.last?.finishedAgeSeconds ?? null),
-          last: loop.last,
-          proposal,
-          ...workflow,
-        },
-      };
+      return answer(200, {
+        rootFeederId,
+        workflowId: controlLoopId(rootFeederId),
+        temporalUrl: loopUrl(ports.settings, rootFeederId),
+        mode: loop.mode,
+        intervalSeconds: loop.intervalSeconds,
+        enabled: loop.enabled,
+        ok: isLoopOk(loop, loop.last?.finishedAgeSeconds ?? null),
+        last: loop.last,
+        proposal,
+        ...workflow,
+      });
     },
   }),
 
@@ -75,7 +72,7 @@ export const controlLoopRoutes: readonly Route[] = [
       await ports.workflows.wakeControlLoop(rootFeederId);
       const detail = feederId === rootFeederId ? {} : { asked: feederId };
       await ports.audit.append(actor, { action: 'control-loop.wake', subject: rootFeederId, outcome: 'done', detail });
-      return { status: 202, body: { rootFeederId, temporalUrl: loopUrl(ports.settings, rootFeederId) } };
+      return answer(202, { rootFeederId, temporalUrl: loopUrl(ports.settings, rootFeederId) });
     },
   }),
 
@@ -142,7 +139,7 @@ export const controlLoopRoutes: readonly Route[] = [
     handle: async ({ params: { feederId }, body: { planId }, actor }, ports) => {
       const approval = await ports.loops.approve({ feederId, planId, actor });
       await wakeTrees(ports, [approval.rootFeederId], actor.requestId);
-      return { status: 200, body: { ...approval, temporalUrl: loopUrl(ports.settings, approval.rootFeederId) } };
+      return answer(200, { ...approval, temporalUrl: loopUrl(ports.settings, approval.rootFeederId) });
     },
   }),
 
@@ -158,8 +155,7 @@ export const controlLoopRoutes: readonly Route[] = [
     errors: ['FEEDER_NOT_FOUND'],
     needsTemporal: true,
     audit: { action: 'control-loop.stop', subject: ({ params }) => params.feederId },
-    handle: ({ params, actor }, ports) =>
-      order(ports, params.feederId, 'control-loop.stop', { enabled: false }, actor),
+    handle: ({ params, actor }, ports) => order(ports, params.feederId, 'control-loop.stop', { enabled: false }, actor),
   }),
 
   defineRoute({
@@ -174,19 +170,12 @@ export const controlLoopRoutes: readonly Route[] = [
     errors: ['FEEDER_NOT_FOUND'],
     needsTemporal: true,
     audit: { action: 'control-loop.start', subject: ({ params }) => params.feederId },
-    handle: ({ params, actor }, ports) =>
-      order(ports, params.feederId, 'control-loop.start', { enabled: true }, actor),
+    handle: ({ params, actor }, ports) => order(ports, params.feederId, 'control-loop.start', { enabled: true }, actor),
   }),
 ];
 
 /** Written first, at the root; then the loop is told. */
-async function order(
-  ports: AppPorts,
-  feederId: string,
-  action: string,
-  change: Partial<LoopSettings>,
-  actor: Actor,
-): Promise<{ status: 200; body: z.input<typeof loopOrderedSchema> }> {
+async function order(ports: AppPorts, feederId: string, action: string, change: Partial<LoopSettings>, actor: Actor) {
   const root = await ports.loops.order({ feederId, action, change, actor });
   const rootFeederId = root.feederId;
   const about = { feederId: rootFeederId, requestId: actor.requestId };
@@ -199,7 +188,7 @@ async function order(
   }
   const { mode, intervalSeconds, enabled } = root;
   const temporalUrl = loopUrl(ports.settings, rootFeederId);
-  return { status: 200, body: { rootFeederId, mode, intervalSeconds, enabled, temporalUrl } };
+  return answer(200, { rootFeederId, mode, intervalSeconds, enabled, temporalUrl });
 }
 
 type WorkflowAnswer = Pick<z.input<typeof controlLoopSchema>, 'workflow' | 'workflowUnavailable'>;
@@ -207,7 +196,9 @@ type WorkflowAnswer = Pick<z.input<typeof controlLoopSchema>, 'workflow' | 'work
 /** The workflow's own words, or why there are none: the rows are worth showing without them. */
 async function askWorkflow({ workflows }: AppPorts, rootFeederId: string): Promise<WorkflowAnswer> {
   try {
-    return { workflow: await workflows.loopStatus(rootFeederId), workflowUnavailable: null };
+    const status = await workflows.loopStatus(rootFeederId);
+    const lastResult = status.lastResult === null ? null : { ...status.lastResult };
+    return { workflow: { ...status, lastResult }, workflowUnavailable: null };
   } catch (error) {
     if (!(error instanceof DermsError)) throw error;
     return { workflow: null, workflowUnavailable: error.message };

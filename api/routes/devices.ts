@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEVICE_TYPES } from '../../contracts/topics';
 import type { DeviceFields } from '../../db/device-record';
 import { idCursor, pageOfRows, readCursor, timeCursor } from '../cursor';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 import { devicePatchBody, deviceSchema } from '../schemas/device';
 import {
   cursorField,
@@ -76,7 +76,10 @@ export const deviceRoutes: readonly Route[] = [
         afterId: after === null ? null : after[0],
         limit: limit + 1,
       });
-      return { status: 200, body: pageOfRows(rows, limit, ({ deviceId }) => [deviceId]) };
+      return answer(
+        200,
+        pageOfRows(rows, limit, ({ deviceId }) => [deviceId]),
+      );
     },
   }),
 
@@ -92,7 +95,7 @@ export const deviceRoutes: readonly Route[] = [
     errors: ['DEVICE_NOT_FOUND'],
     handle: async ({ params: { deviceId } }, { devices }) => {
       const device = await devices.read(deviceId);
-      return { status: 200, body: device, headers: etagOf(device.revision) };
+      return answer(200, device, etagOf(device.revision));
     },
   }),
 
@@ -121,7 +124,7 @@ export const deviceRoutes: readonly Route[] = [
         actor,
       });
       await wakeTrees(ports, rootsTouched, actor.requestId);
-      return { status: 200, body: device, headers: etagOf(device.revision) };
+      return answer(200, device, etagOf(device.revision));
     },
   }),
 
@@ -138,7 +141,10 @@ export const deviceRoutes: readonly Route[] = [
     errors: ['DEVICE_NOT_FOUND'],
     handle: async ({ params: { deviceId }, query }, { devices }) => {
       const rows = await devices.telemetry(deviceId, seriesWindow(query));
-      return { status: 200, body: pageOfRows(rows, query.limit, ({ sampledAt }) => [sampledAt]) };
+      return answer(
+        200,
+        pageOfRows(rows, query.limit, ({ sampledAt }) => [sampledAt]),
+      );
     },
   }),
 
@@ -157,7 +163,10 @@ export const deviceRoutes: readonly Route[] = [
     handle: async ({ params: { deviceId }, query: { limit, cursor } }, { devices }) => {
       const before = readCursor(timeCursor, cursor);
       const rows = await devices.setpoints(deviceId, { before: before === null ? null : before[0], limit: limit + 1 });
-      return { status: 200, body: pageOfRows(rows, limit, ({ plannedAt }) => [plannedAt]) };
+      return answer(
+        200,
+        pageOfRows(rows, limit, ({ plannedAt }) => [plannedAt]),
+      );
     },
   }),
 ];

@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { pageOfRows, readCursor } from '../cursor';
-import { defineRoute, type Route } from '../route';
-import { cursorField, feederParams, idSchema, pageLimit, pageOf, timestampSchema, timeSchema, uuidSchema } from '../schemas/fields';
+import { answer, defineRoute, type Route } from '../route';
+import {
+  cursorField,
+  feederParams,
+  idSchema,
+  pageLimit,
+  pageOf,
+  timestampSchema,
+  timeSchema,
+  uuidSchema,
+} from '../schemas/fields';
 import { modeSchema } from '../schemas/feeder';
 import { seriesQuery, seriesWindow } from '../schemas/series';
 
@@ -43,7 +52,10 @@ export const feederSeriesRoutes: readonly Route[] = [
     errors: ['FEEDER_NOT_FOUND'],
     handle: async ({ params: { feederId }, query }, { telemetry }) => {
       const rows = await telemetry.meter(feederId, seriesWindow(query));
-      return { status: 200, body: pageOfRows(rows, query.limit, ({ sampledAt }) => [sampledAt]) };
+      return answer(
+        200,
+        pageOfRows(rows, query.limit, ({ sampledAt }) => [sampledAt]),
+      );
     },
   }),
 
@@ -73,8 +85,10 @@ export const feederSeriesRoutes: readonly Route[] = [
         before: before === null ? null : { plannedAt: before[0], cycle: before[1] },
         limit: limit + 1,
       });
-      return { status: 200, body: pageOfRows(rows, limit, ({ plannedAt, cycle }) => [plannedAt, cycle]) };
+      return answer(
+        200,
+        pageOfRows(rows, limit, ({ plannedAt, cycle }) => [plannedAt, cycle]),
+      );
     },
   }),
 ];
-

@@ -4,10 +4,19 @@ import { DermsError } from '../../domain/errors';
 import { encodeCursor, readCursor } from '../cursor';
 import { badness, feederViews, type FleetPicture } from '../feeder-view';
 import type { AppPorts } from '../ports';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 import { withoutUndefined } from '../without-undefined';
 import { feederPatchBody, feederPutBody, feederRecordSchema, feederSchema, type FeederView } from '../schemas/feeder';
-import { cursorField, etagOf, ETAG_HEADER, feederParams, idSchema, ifMatchHeader, pageLimit, pageOf } from '../schemas/fields';
+import {
+  cursorField,
+  etagOf,
+  ETAG_HEADER,
+  feederParams,
+  idSchema,
+  ifMatchHeader,
+  pageLimit,
+  pageOf,
+} from '../schemas/fields';
 import { loopUrl } from '../temporal-links';
 import { tellWorkflow, wakeTrees } from '../tell-workflow';
 
@@ -44,7 +53,7 @@ export const feederRoutes: readonly Route[] = [
       const last = page.at(-1);
       const nextCursor =
         last !== undefined && rest.length > limit ? encodeCursor([last.score, last.view.feederId]) : null;
-      return { status: 200, body: { items: page.map(({ view }) => view), nextCursor } };
+      return answer(200, { items: page.map(({ view }) => view), nextCursor });
     },
   }),
 
@@ -63,7 +72,7 @@ export const feederRoutes: readonly Route[] = [
       const views = viewsOf(await ports.feeders.picture(rootFeederId), ports);
       const view = views.find((other) => other.feederId === feederId);
       if (view === undefined) throw new DermsError('FEEDER_NOT_FOUND', `Feeder ${feederId} has just moved or gone.`);
-      return { status: 200, body: view, headers: etagOf(view.revision) };
+      return answer(200, view, etagOf(view.revision));
     },
   }),
 
@@ -92,7 +101,7 @@ export const feederRoutes: readonly Route[] = [
       const changed = await ports.feeders.put({ feederId, fields: body, expectedRevision, actor });
       await tellTrees(ports, changed, actor.requestId);
       const status = changed.created ? (201 as const) : (200 as const);
-      return { status, body: changed.feeder, headers: etagOf(changed.feeder.revision) };
+      return answer(status, changed.feeder, etagOf(changed.feeder.revision));
     },
   }),
 
@@ -119,7 +128,7 @@ export const feederRoutes: readonly Route[] = [
         actor,
       });
       await tellTrees(ports, changed, actor.requestId);
-      return { status: 200, body: changed.feeder, headers: etagOf(changed.feeder.revision) };
+      return answer(200, changed.feeder, etagOf(changed.feeder.revision));
     },
   }),
 ];

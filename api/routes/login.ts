@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ROLES } from '../../config/auth-users';
 import { DermsError } from '../../domain/errors';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 
 const credentials = z
   .strictObject({ user: z.string().min(1).max(64), password: z.string().min(1).max(1_024) })
@@ -33,11 +33,7 @@ export const loginRoutes: readonly Route[] = [
         const { user, role, accessToken, expiresInSeconds } = await authentication.login(body, actor.address);
         metrics.logins.inc({ outcome: 'accepted' });
         const tokenType = 'Bearer' as const;
-        return {
-          status: 200,
-          body: { accessToken, tokenType, expiresInSeconds, user, role },
-          headers: { 'Cache-Control': 'no-store' },
-        };
+        return answer(200, { accessToken, tokenType, expiresInSeconds, user, role }, { 'Cache-Control': 'no-store' });
       } catch (error) {
         if (!(error instanceof DermsError)) throw error;
         metrics.logins.inc({ outcome: error.code === 'TOO_MANY_REQUESTS' ? 'delayed' : 'refused' });

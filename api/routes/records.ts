@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { REFUSAL_REASONS } from '../../contracts/envelope';
 import { numberCursor, pageOfRows, readCursor } from '../cursor';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 import { cursorField, pageLimit, pageOf, timestampSchema } from '../schemas/fields';
 
 const refusedMessage = z
@@ -51,7 +51,10 @@ export const recordRoutes: readonly Route[] = [
       const before = readCursor(numberCursor, cursor);
       const beforeId = before === null ? null : before[0];
       const rows = await telemetry.refused({ reason: reason ?? null, beforeId, limit: limit + 1 });
-      return { status: 200, body: pageOfRows(rows, limit, ({ id }) => [id]) };
+      return answer(
+        200,
+        pageOfRows(rows, limit, ({ id }) => [id]),
+      );
     },
   }),
 
@@ -80,7 +83,10 @@ export const recordRoutes: readonly Route[] = [
         beforeId: before === null ? null : before[0],
         limit: limit + 1,
       });
-      return { status: 200, body: pageOfRows(rows, limit, ({ id }) => [id]) };
+      return answer(
+        200,
+        pageOfRows(rows, limit, ({ id }) => [id]),
+      );
     },
   }),
 ];

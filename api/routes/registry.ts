@@ -1,20 +1,23 @@
 import { z } from 'zod';
 import { readRegistry, registryFileSchema } from '../../contracts/registry-file';
-import { defineRoute, type Route } from '../route';
+import { answer, defineRoute, type Route } from '../route';
 import { flagField, idSchema } from '../schemas/fields';
 import { tellWorkflow, wakeTrees } from '../tell-workflow';
 
+const ids = z.array(idSchema).readonly();
 const difference = z.strictObject({
-  created: z.array(idSchema),
-  changed: z.array(
-    z.strictObject({
-      id: idSchema,
-      fields: z.record(z.string(), z.strictObject({ from: z.unknown(), to: z.unknown() })),
-    }),
-  ),
+  created: ids,
+  changed: z
+    .array(
+      z.strictObject({
+        id: idSchema,
+        fields: z.record(z.string(), z.strictObject({ from: z.unknown(), to: z.unknown() }).readonly()).readonly(),
+      }),
+    )
+    .readonly(),
   unchanged: z.number().int(),
-  absent: z.array(idSchema).describe('In the database and not in the file; left as they are.'),
-  removed: z.array(idSchema).describe('Removed because `prune` asked for it.'),
+  absent: ids.describe('In the database and not in the file; left as they are.'),
+  removed: ids.describe('Removed because `prune` asked for it.'),
 });
 
 const registryApplied = z
@@ -55,7 +58,7 @@ export const registryRoutes: readonly Route[] = [
         await tellWorkflow(ports, 'start-loop', about, (to) => to.startControlLoop(feederId));
       }
       await wakeTrees(ports, rootsTouched, actor.requestId);
-      return { status: 200, body: result };
+      return answer(200, result);
     },
   }),
 ];

@@ -13,9 +13,7 @@ const workflowStatusSchema = z
     mode: modeSchema,
     intervalSeconds: z.number(),
     nextTickAtMs: z.number().nullable(),
-    lastResult: z
-      .looseObject({ cycle: whole, atMs: z.number(), outcome: z.string(), summary: z.string() })
-      .nullable(),
+    lastResult: z.looseObject({ cycle: whole, atMs: z.number(), outcome: z.string(), summary: z.string() }).nullable(),
     failedCycles: whole,
     missedTicks: whole,
   })

@@ -18,7 +18,10 @@ export const seriesQuery = z.strictObject({
  *
  * @throws {DermsError} VALIDATION_FAILED
  */
-export function seriesWindow({ from, to, limit, cursor }: z.output<typeof seriesQuery>, nowMs = Date.now()): SeriesPage {
+export function seriesWindow(
+  { from, to, limit, cursor }: z.output<typeof seriesQuery>,
+  nowMs = Date.now(),
+): SeriesPage {
   const toMs = to === undefined ? nowMs : Date.parse(to);
   const fromMs = from === undefined ? toMs - HOUR_MS : Date.parse(from);
   if (fromMs >= toMs) {

@@ -20,7 +20,7 @@ export class LevelCurves {
    * its cap allows). `lowCeilingKw`: on the export side it counts at this at most (an EV draws no more than it
    * measures, whatever its allowance).
    */
-  device(node: number, { highFloorKw = -Infinity, lowCeilingKw = Infinity }: CountedRange = {}): this {
+  device(node: number, highFloorKw = -Infinity, lowCeilingKw = Infinity): this {
     this.firstPoint.push(this.levels.length);
     this.nodes.push(node);
     this.floors.push(highFloorKw);
@@ -85,9 +85,4 @@ export class LevelCurves {
     if (level >= toLevel) return toKw;
     return fromKw + ((toKw - fromKw) * (level - fromLevel)) / (toLevel - fromLevel);
   }
-}
-
-export interface CountedRange {
-  readonly highFloorKw?: number;
-  readonly lowCeilingKw?: number;
 }

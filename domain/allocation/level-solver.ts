@@ -11,7 +11,7 @@
  * broken: whatever lies above is flat from then on and never looked at again. The same from the bottom for
  * the other limit. Each breakpoint is taken at most once in the whole tree: O(n log n), sorting included.
  *
- * A device may count differently on the two sides (`CountedRange`): import is judged with the high
+ * A device may count differently on the two sides (`LevelCurves.device`): import is judged with the high
  * curves, export with the low ones. A node that cannot hold both holds import; one that cannot hold even
  * that takes the end of the axis. The limits of a descendant are kept before those of its ancestors.
  */

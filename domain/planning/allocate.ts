@@ -12,7 +12,6 @@ import type { SteerableDevice } from './device-state';
 import { LimitRooms, type Feeders } from './limit-rooms';
 import { reliefCurves } from './relief-order';
 import { solverTree, type SolverTree } from './solver-tree';
-import type { Want } from './wants';
 
 export interface Allocation {
   /** kW of each device, in the order given. */
@@ -44,7 +43,12 @@ function allocateWithin(feeders: Feeders, devices: readonly SteerableDevice[]): 
   for (let round = 0; ; round += 1) {
     const solution = solveLevels({ parentOf: tree.parentOf, ...tree.roomsOf(rooms), curves });
     if (round >= 2 * rooms.dispatchedSides || !rooms.giveWay(solution.deviceKw, devices)) {
-      return { powerKw: solution.deviceKw, rooms, ...perDevice(tree, solution, devices), binding: bindings(tree, solution) };
+      return {
+        powerKw: solution.deviceKw,
+        rooms,
+        ...perDevice(tree, solution, devices),
+        binding: bindings(tree, solution),
+      };
     }
   }
 }

@@ -11,7 +11,7 @@ import { solveLevels } from '../allocation/level-solver';
 import { real, whole } from '../allocation/packed';
 import type { MinimumAllocation } from './charging-minimums';
 import type { SteerableDevice } from './device-state';
-import { countedHighKw, countedLowKw, ON_LIMIT_KW, type Feeders } from './limit-rooms';
+import { ON_LIMIT_KW, type Feeders } from './limit-rooms';
 import { announce, placeAbove, placeBelow, reliefStage, type StageMove } from './relief-stages';
 
 export interface Allowances {
@@ -20,113 +20,128 @@ export interface Allowances {
   readonly heldBy: Int32Array;
 }
 
-/** The allocation with its allowances widened; no power is lowered for an EV or raised for a PV. */
+/** The allocation with its allowances widened: no EV gets less by it and no PV's cap becomes tighter. */
 export function widenAllowances(feeders: Feeders, allocation: MinimumAllocation): Allowances {
-  const powerKw = allocation.powerKw.slice();
-  const heldBy = new Int32Array(powerKw.length).fill(-1);
-  widen(feeders, allocation, { powerKw, heldBy }, 'ev');
-  widen(feeders, allocation, { powerKw, heldBy }, 'pv');
-  return { powerKw, heldBy };
+  const widened = { powerKw: allocation.powerKw.slice(), heldBy: new Int32Array(allocation.powerKw.length).fill(-1) };
+  widen(feeders, allocation, widened, 'ev');
+  widen(feeders, allocation, widened, 'pv');
+  return widened;
 }
 
 interface Candidate {
   readonly index: number;
   readonly steerable: SteerableDevice;
+  /** Power it has; power that the plan can count on it to use; power it is free to have. */
   readonly fromKw: number;
+  readonly usableKw: number;
+  readonly freeKw: number;
 }
 
-function widen(feeders: Feeders, allocation: MinimumAllocation, into: Allowances, type: 'ev' | 'pv'): void {
+function widen(feeders: Feeders, allocation: MinimumAllocation, widened: Allowances, type: 'ev' | 'pv'): void {
   const candidates = candidatesOf(allocation, type);
   if (candidates.length === 0) return;
-  const { roomHighKw, roomLowKw } = roomLeft(allocation, candidates, type);
-  const curves = allowanceCurves(candidates, type);
-  const solution = solveLevels({ parentOf: feeders.tree.parentOf, roomHighKw, roomLowKw, curves });
-  candidates.forEach(({ index, steerable, fromKw }, place) => {
+  const curves = type === 'ev' ? importAllowances(candidates) : exportAllowances(candidates);
+  const room = type === 'ev' ? importRoom(allocation, candidates) : exportRoom(allocation, candidates);
+  const solution = solveLevels({ parentOf: feeders.tree.parentOf, ...room, curves });
+  candidates.forEach(({ index, steerable, fromKw, freeKw }, place) => {
     const kw = real(solution.deviceKw, place);
     if (type === 'ev' && kw < steerable.want.minimumKw - ON_LIMIT_KW) return;
-    into.powerKw[index] = type === 'ev' ? Math.max(kw, fromKw) : Math.min(kw, fromKw);
-    if (Math.abs(kw - steerable.want.freeKw) > ON_LIMIT_KW) {
-      into.heldBy[index] = whole(solution.boundBy, steerable.node);
-    }
+    widened.powerKw[index] = type === 'ev' ? Math.max(kw, fromKw) : Math.min(kw, fromKw);
+    if (Math.abs(kw - freeKw) > ON_LIMIT_KW) widened.heldBy[index] = whole(solution.boundBy, steerable.node);
   });
 }
 
 function candidatesOf({ devices, powerKw }: MinimumAllocation, type: 'ev' | 'pv'): Candidate[] {
-  const candidates: Candidate[] = [];
-  devices.forEach((steerable, index) => {
-    if (steerable.device.deviceType !== type) return;
-    const fromKw = real(powerKw, index);
-    const { freeKw } = steerable.want;
-    if (type === 'ev' ? freeKw > fromKw + ON_LIMIT_KW : freeKw < fromKw - ON_LIMIT_KW) {
-      candidates.push({ index, steerable, fromKw });
-    }
-  });
-  return candidates;
-}
-
-/** Room of each limit without these devices; a limit that is broken already leaves what they have and nothing more. */
-function roomLeft(
-  { rooms, powerKw, devices }: MinimumAllocation,
-  candidates: readonly Candidate[],
-  type: 'ev' | 'pv',
-): { roomHighKw: Float64Array; roomLowKw: Float64Array } {
-  const { high, low } = rooms.sums(powerKw, devices);
-  const steerables = candidates.map(({ steerable }) => steerable);
-  const held = rooms.sums(
-    Float64Array.from(candidates, ({ fromKw }) => fromKw),
-    steerables,
-  );
-  const ownHigh = Float64Array.from(candidates, ({ steerable, fromKw }) => fromKw - countedHighKw(steerable, fromKw));
-  const ownLow = Float64Array.from(candidates, ({ steerable, fromKw }) => fromKw - countedLowKw(steerable, fromKw));
-  void ownHigh;
-  void ownLow;
-  const nodes = high.length;
-  const none = (value: number) => new Float64Array(nodes).fill(value);
-  return type === 'ev'
-    ? {
-        roomHighKw: held.high.map((kw, node) => kw + Math.max(0, real(rooms.highKw, node) - real(high, node))),
-        roomLowKw: none(-Infinity),
-      }
-    : {
-        roomHighKw: none(Infinity),
-        roomLowKw: held.low.map((kw, node) => kw - Math.max(0, real(low, node) - real(rooms.lowKw, node))),
-      };
-}
-
-function allowanceCurves(candidates: readonly Candidate[], type: 'ev' | 'pv'): LevelCurves {
   const sign = type === 'ev' ? 1 : -1;
-  const unused = reliefStage(0, -sign);
-  const unweighed = reliefStage(-sign, -2 * sign);
-  const weighed = reliefStage(-2 * sign, -3 * sign);
-  const moves = candidates.map(({ steerable: { want }, fromKw }): { unused: StageMove; used: StageMove } => {
-    const [from, wanted, free] = [fromKw * sign, want.wantKw * sign, want.freeKw * sign];
-    const usable = Math.min(Math.max(wanted, from), free);
+  return devices.flatMap((steerable, index) => {
+    const { wantKw, freeKw } = steerable.want;
+    const fromKw = real(powerKw, index);
+    if (steerable.device.deviceType !== type || sign * (freeKw - fromKw) <= ON_LIMIT_KW) return [];
+    const usableKw = sign * Math.min(Math.max(sign * wantKw, sign * fromKw), sign * freeKw);
+    return [{ index, steerable, fromKw, usableKw, freeKw }];
+  });
+}
+
+interface Room {
+  readonly roomHighKw: Float64Array;
+  readonly roomLowKw: Float64Array;
+}
+
+/** What these EVs have, and what is left under each limit; nothing is left under one that is broken. */
+function importRoom({ rooms, powerKw, devices }: MinimumAllocation, candidates: readonly Candidate[]): Room {
+  const { high } = rooms.sums(powerKw, devices);
+  const held = rooms.sums(powersOf(candidates), candidates.map(steerableOf)).high;
+  const left = (node: number) => Math.max(0, real(rooms.highKw, node) - real(high, node));
+  return {
+    roomHighKw: held.map((kw, node) => kw + left(node)),
+    roomLowKw: new Float64Array(held.length).fill(-Infinity),
+  };
+}
+
+function exportRoom({ rooms, powerKw, devices }: MinimumAllocation, candidates: readonly Candidate[]): Room {
+  const { low } = rooms.sums(powerKw, devices);
+  const held = rooms.sums(powersOf(candidates), candidates.map(steerableOf)).low;
+  const left = (node: number) => Math.max(0, real(low, node) - real(rooms.lowKw, node));
+  return {
+    roomHighKw: new Float64Array(held.length).fill(Infinity),
+    roomLowKw: held.map((kw, node) => kw - left(node)),
+  };
+}
+
+/** Downwards from level 0: first the allowance nobody uses goes, by the same part for all, then what could be used. */
+function importAllowances(candidates: readonly Candidate[]): LevelCurves {
+  const moves = movesOf(candidates, [reliefStage(0, -1), reliefStage(-1, -2), reliefStage(-2, -3)]);
+  const curves = new LevelCurves();
+  candidates.forEach(({ steerable, usableKw, freeKw }, place) => {
+    const move = moves[place];
+    curves.device(steerable.node);
+    if (move === undefined) return;
+    placeBelow(curves, move.used, usableKw);
+    placeBelow(curves, move.unused, freeKw);
+  });
+  return curves;
+}
+
+/** The mirror image, upwards. */
+function exportAllowances(candidates: readonly Candidate[]): LevelCurves {
+  const moves = movesOf(candidates, [reliefStage(0, 1), reliefStage(1, 2), reliefStage(2, 3)]);
+  const curves = new LevelCurves();
+  candidates.forEach(({ steerable, usableKw, freeKw }, place) => {
+    const move = moves[place];
+    curves.device(steerable.node);
+    if (move === undefined) return;
+    placeAbove(curves, move.unused, freeKw);
+    placeAbove(curves, move.used, usableKw);
+  });
+  return curves;
+}
+
+type Stages = readonly [
+  unused: ReturnType<typeof reliefStage>,
+  unweighed: ReturnType<typeof reliefStage>,
+  weighed: ReturnType<typeof reliefStage>,
+];
+
+function movesOf(
+  candidates: readonly Candidate[],
+  [unused, unweighed, weighed]: Stages,
+): { unused: StageMove; used: StageMove }[] {
+  const moves = candidates.map(({ steerable: { want }, fromKw, usableKw, freeKw }) => {
+    const unusedKw = Math.abs(freeKw - usableKw);
+    const weighs = want.weight > 0;
+    const used = { leastKw: Math.abs(fromKw), mostKw: Math.abs(usableKw), weight: weighs ? want.weight : 1 };
     return {
-      unused: { stage: unused, kind: 'keep', weight: free - usable || 1, leastKw: 0, mostKw: free - usable },
-      used: {
-        stage: want.weight > 0 ? weighed : unweighed,
-        kind: 'keep',
-        weight: want.weight > 0 ? want.weight : 1,
-        leastKw: from,
-        mostKw: usable,
-      },
-    };
+      unused: { stage: unused, kind: 'keep', weight: unusedKw > 0 ? unusedKw : 1, leastKw: 0, mostKw: unusedKw },
+      used: { stage: weighs ? weighed : unweighed, kind: 'keep', ...used },
+    } as const;
   });
   for (const move of moves) {
     announce(move.unused);
     announce(move.used);
   }
-  const curves = new LevelCurves();
-  candidates.forEach(({ steerable: { want, node }, fromKw }, place) => {
-    const move = moves[place];
-    curves.device(node);
-    if (move === undefined) return;
-    const usableKw = Math.min(Math.max(want.wantKw * sign, fromKw * sign), want.freeKw * sign) * sign;
-    const placed =
-      sign > 0
-        ? [placeBelow(curves, move.used, usableKw), placeBelow(curves, move.unused, want.freeKw)]
-        : [placeAbove(curves, move.unused, want.freeKw), placeAbove(curves, move.used, usableKw)];
-    if (!placed.includes(true)) curves.point(0, want.freeKw);
-  });
-  return curves;
+  return moves;
 }
+
+const powersOf = (candidates: readonly Candidate[]): Float64Array =>
+  Float64Array.from(candidates, ({ fromKw }) => fromKw);
+const steerableOf = ({ steerable }: Candidate): SteerableDevice => steerable;

@@ -3,6 +3,7 @@ import { byText } from '../in-words';
 import { allocate, type Allocation } from './allocate';
 import type { SteerableDevice } from './device-state';
 import { ON_LIMIT_KW, type Feeders } from './limit-rooms';
+import type { Want } from './wants';
 
 /** An allocation in which every EV draws 0 or at least its minimum. */
 export interface MinimumAllocation extends Allocation {
@@ -37,7 +38,8 @@ export function allocateWithMinimums(
   for (let round = 1; round <= feeders.tree.depth + 1; round += 1) {
     const groups = groupsBelowMinimum(planned, allocation);
     if (groups.length === 0) break;
-    const decided = round > feeders.tree.depth ? groups.map(allWait) : deepest(groups, feeders).map((group) => decide(group, order));
+    const decided =
+      round > feeders.tree.depth ? groups.map(allWait) : deepest(groups, feeders).map((group) => decide(group, order));
     planned = withDecisions(planned, decided, waitsFor);
     allocation = allocate(feeders, planned);
   }
@@ -64,27 +66,29 @@ interface Decision {
 }
 
 function groupsBelowMinimum(devices: readonly SteerableDevice[], allocation: Allocation): Group[] {
-  const isBelow = ({ steerable, powerKw }: Member) => powerKw < steerable.want.minimumKw - ON_LIMIT_KW;
-  const groups = new Map<string, Member[]>();
+  const concerned = new Set<number>();
+  devices.forEach(({ want }, index) => {
+    const powerKw = real(allocation.powerKw, index);
+    if (powerKw > ON_LIMIT_KW && powerKw < want.minimumKw - ON_LIMIT_KW)
+      concerned.add(groupOf(want, allocation, index));
+  });
+  if (concerned.size === 0) return [];
+  const groups = new Map<number, Member[]>([...concerned].map((group) => [group, []]));
   devices.forEach((steerable, index) => {
     const powerKw = real(allocation.powerKw, index);
     if (steerable.want.minimumKw <= 0 || powerKw <= ON_LIMIT_KW) return;
-    const key = [
-      whole(allocation.boundBy, index),
-      Math.sign(real(allocation.level, index)),
-      steerable.want.weight > 0,
-    ].join('/');
-    const members = groups.get(key) ?? [];
-    members.push({ index, steerable, powerKw });
-    groups.set(key, members);
+    groups.get(groupOf(steerable.want, allocation, index))?.push({ index, steerable, powerKw });
   });
-  return [...groups.values()]
-    .filter((members) => members.some(isBelow))
-    .map((members) => ({
-      members,
-      boundBy: whole(allocation.boundBy, members[0]?.index ?? -1),
-      sharedKw: members.reduce((sum, { powerKw }) => sum + powerKw, 0),
-    }));
+  return [...groups.values()].map((members) => ({
+    members,
+    boundBy: whole(allocation.boundBy, members[0]?.index ?? -1),
+    sharedKw: members.reduce((sum, { powerKw }) => sum + powerKw, 0),
+  }));
+}
+
+/** One number for the limit that holds it, the direction it was moved in, and whether it has weight at all. */
+function groupOf({ weight }: Want, { boundBy, level }: Allocation, index: number): number {
+  return (whole(boundBy, index) + 1) * 4 + (real(level, index) < 0 ? 2 : 0) + (weight > 0 ? 1 : 0);
 }
 
 /** A deeper node has the larger depth, not the larger index. */
@@ -129,6 +133,7 @@ function withDecisions(
 
 function keptAtLeastAtMinimum(steerable: SteerableDevice): SteerableDevice {
   const { want } = steerable;
+  if (want.lowKw >= want.minimumKw) return steerable;
   const atLeast = (kw: number) => Math.max(kw, want.minimumKw);
   return {
     ...steerable,

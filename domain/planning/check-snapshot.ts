@@ -30,7 +30,14 @@ function checkFeeder({ feederId, importLimitKw, exportLimitKw, baseLoadKw, meter
   });
 }
 
-function checkDispatch({ dispatchId, importLimitKw, exportLimitKw, targetKw, primacy, acceptedAtMs }: ActiveDispatch): void {
+function checkDispatch({
+  dispatchId,
+  importLimitKw,
+  exportLimitKw,
+  targetKw,
+  primacy,
+  acceptedAtMs,
+}: ActiveDispatch): void {
   check('FEEDER_TREE_INVALID', `dispatch ${dispatchId}`, {
     finite: { targetKw, primacy, acceptedAtMs },
     positive: { importLimitKw, exportLimitKw },
@@ -95,12 +102,15 @@ function isSound(device: Device): boolean {
 type Numbers = Readonly<Record<string, number | null | undefined>>;
 
 function check(code: ErrorCode, name: string, { finite, positive }: { finite?: Numbers; positive: Numbers }): void {
-  for (const [field, value] of Object.entries({ ...finite, ...positive })) {
-    if (value != null && !Number.isFinite(value)) {
+  for (const [field, value] of given({ ...finite, ...positive })) {
+    if (!Number.isFinite(value)) {
       throw new DermsError(code, `${name}: ${field} is ${String(value)}, not a finite number`);
     }
   }
-  for (const [field, value] of Object.entries(positive)) {
-    if (value != null && value < 0) throw new DermsError(code, `${name}: ${field} is ${String(value)}, below 0`);
+  for (const [field, value] of given(positive)) {
+    if (value < 0) throw new DermsError(code, `${name}: ${field} is ${String(value)}, below 0`);
   }
 }
+
+const given = (numbers: Numbers): [field: string, value: number][] =>
+  Object.entries(numbers).flatMap(([field, value]) => (value === null || value === undefined ? [] : [[field, value]]));

@@ -39,18 +39,23 @@ export interface SteerableDevice extends Seen {
  * every command it may still obey and of its default, and of what it last did, because neither cap nor allowance says how much is used.
  */
 export function deviceState(device: Device, node: number, nowMs: number, settings: PlanSettings): DeviceState {
-  const presence = presenceOf(device.reading, settings);
-  const fresh = presence === 'live' ? device.reading : null;
-  const seen = { device, node, presence, following: following(device, fresh, nowMs, settings) };
-  if (ratedPowerKw(device) === null) return { ...seen, kind: 'unrated', nowKw: device.reading?.powerKw ?? 0 };
-  const faulty = device.reading !== null && device.reading.faultCode !== null;
-  if (fresh === null || faulty) {
-    const span = silentSpan(device, nowMs, settings);
-    return { ...seen, ...span, kind: faulty && fresh !== null ? 'fault' : 'silent' };
+  const { reading } = device;
+  const presence = presenceOf(reading, settings);
+  const fresh = presence === 'live' ? reading : null;
+  const follows = following(device, fresh, nowMs, settings);
+  if (ratedPowerKw(device) === null) {
+    return { kind: 'unrated', device, node, nowKw: reading?.powerKw ?? 0, presence, following: follows };
+  }
+  if (fresh === null || fresh.faultCode !== null) {
+    const kind = fresh === null ? 'silent' : 'fault';
+    return { kind, device, node, presence, following: follows, ...silentSpan(device, nowMs, settings) };
   }
   const nowKw = fresh.powerKw;
-  if (!seen.following.follows) return { ...seen, kind: 'not-following', nowKw, highKw: nowKw, lowKw: nowKw };
-  return { ...seen, kind: 'steerable', nowKw, want: wantOf(device, fresh, nowMs, settings) };
+  if (!follows.follows) {
+    return { kind: 'not-following', device, node, nowKw, presence, following: follows, highKw: nowKw, lowKw: nowKw };
+  }
+  const want = wantOf(device, fresh, nowMs, settings);
+  return { kind: 'steerable', device, node, nowKw, presence, following: follows, want };
 }
 
 function presenceOf(reading: DeviceReading | null, settings: PlanSettings): Seen['presence'] {

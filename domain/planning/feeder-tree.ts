@@ -35,7 +35,8 @@ export function feederTree(feeders: readonly FeederNode[]): FeederTree {
       depths.push((depths[index] ?? 0) + 1);
     }
   }
-  if (nodes.length < feeders.length) throw invalid(`feeders that hang in a circle: ${named(unreached(feeders, nodes))}`);
+  if (nodes.length < feeders.length)
+    throw invalid(`feeders that hang in a circle: ${named(unreached(feeders, nodes))}`);
   return {
     nodes,
     parentOf: Int32Array.from(parents),

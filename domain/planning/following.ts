@@ -15,7 +15,12 @@ export interface Following {
  * Whether a device does what it was told. A PV below its cap and an EV below its allowance do. A sample that was
  * taken before the command was sent proves nothing and leaves the count as it is.
  */
-export function following(device: Device, reading: DeviceReading | null, nowMs: number, settings: PlanSettings): Following {
+export function following(
+  device: Device,
+  reading: DeviceReading | null,
+  nowMs: number,
+  settings: PlanSettings,
+): Following {
   const { notFollowingUntilMs } = device;
   if (notFollowingUntilMs !== null && nowMs < notFollowingUntilMs) {
     return { follows: false, offSetpointCycles: device.offSetpointCycles, notFollowingUntilMs };

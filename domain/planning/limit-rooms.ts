@@ -95,9 +95,7 @@ export class LimitRooms {
       const dispatch = side === 'low' ? limits.lowBy : limits.highBy;
       if (dispatch === null || (by !== null && byPrecedence(dispatch, by) <= 0)) return;
       const slack =
-        side === 'low'
-          ? real(sums, feeder) - real(this.lowKw, feeder)
-          : real(this.highKw, feeder) - real(sums, feeder);
+        side === 'low' ? real(sums, feeder) - real(this.lowKw, feeder) : real(this.highKw, feeder) - real(sums, feeder);
       if (slack <= ON_LIMIT_KW && this.isBelow(feeder, node)) found.push({ feeder, by: dispatch });
     });
     return found.sort((a, b) => byPrecedence(b.by, a.by)).map(({ feeder }) => feeder);
@@ -110,12 +108,11 @@ export class LimitRooms {
   }
 }
 
-/** What a device at this power may import at most: a PV gives no more than it measures. */
-export const countedHighKw = ({ device, want }: SteerableDevice, powerKw: number): number =>
-  device.deviceType === 'pv' ? Math.max(powerKw, Math.min(want.measuredKw, 0)) : powerKw;
+/** What a device at this power may import at most. */
+export const countedHighKw = ({ want }: SteerableDevice, powerKw: number): number =>
+  Math.max(powerKw, want.countsFromKw);
 
-/** What a device at this power may import at least: an EV draws no more than it measures. */
-export const countedLowKw = ({ device, want }: SteerableDevice, powerKw: number): number =>
-  device.deviceType === 'ev' ? Math.min(powerKw, Math.max(want.measuredKw, 0)) : powerKw;
+/** What a device at this power may import at least. */
+export const countedLowKw = ({ want }: SteerableDevice, powerKw: number): number => Math.min(powerKw, want.countsToKw);
 
 const beyond = (overKw: number): number => (overKw > ON_LIMIT_KW ? overKw : 0);

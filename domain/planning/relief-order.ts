@@ -21,25 +21,23 @@ export const RELIEF_TIER: Readonly<Record<DeviceType, number>> = { battery: 1, e
 /** A weight this far below the largest is none: the shares of both could not be told apart in double precision. */
 const LEAST_RELATIVE_WEIGHT = 1e-6;
 
-/**
- * The curves of all devices, in the order given.
- *
- * Import is judged with a PV at no more than it measures, export with an EV at no more than it measures: neither a cap
- * nor an allowance makes power flow. `solverNodeOf` says where the devices of a feeder hang in the solver.
- */
+/** The curves of all devices, in the order given; `solverNodeOf` says where the devices of a feeder hang in the solver. */
 export function reliefCurves(devices: readonly SteerableDevice[], solverNodeOf: Int32Array): LevelCurves {
-  const moves = plannedMoves(devices);
+  const order = reliefOrder(devices);
+  for (const steerable of devices) {
+    const { below, above } = movesOf(steerable, order);
+    if (below !== null) announce(below);
+    if (above !== null) announce(above);
+  }
   const curves = new LevelCurves();
-  devices.forEach(({ device, node, want }, index) => {
-    const { below, above } = moves[index] ?? NO_MOVES;
-    curves.device(solverNodeOf[node] ?? -1, {
-      ...(device.deviceType === 'pv' ? { highFloorKw: Math.min(want.measuredKw, 0) } : {}),
-      ...(device.deviceType === 'ev' ? { lowCeilingKw: Math.max(want.measuredKw, 0) } : {}),
-    });
+  for (const steerable of devices) {
+    const { node, want } = steerable;
+    const { below, above } = movesOf(steerable, order);
+    curves.device(solverNodeOf[node] ?? -1, want.countsFromKw, want.countsToKw);
     const isPlacedBelow = below !== null && placeBelow(curves, below, want.wantKw);
     const isPlacedAbove = above !== null && placeAbove(curves, above, want.wantKw);
     if (!isPlacedBelow && !isPlacedAbove) curves.point(0, want.wantKw);
-  });
+  }
   return curves;
 }
 
@@ -48,23 +46,11 @@ interface Moves {
   readonly above: StageMove | null;
 }
 
-const NO_MOVES: Moves = { below: null, above: null };
-
-/** Every device's moves; the stages are as long as the longest of them when this returns. */
-function plannedMoves(devices: readonly SteerableDevice[]): Moves[] {
-  const stages = reliefOrder();
-  const leastWeight = devices.reduce((most, { want }) => Math.max(most, want.weight), 0) * LEAST_RELATIVE_WEIGHT;
-  return devices.map((steerable) => {
-    const weighs = steerable.want.weight > leastWeight;
-    const moves = movesOf(steerable, weighs ? stages.weighed : stages.unweighed, weighs ? steerable.want.weight : 1);
-    if (moves.below !== null) announce(moves.below);
-    if (moves.above !== null) announce(moves.above);
-    return moves;
-  });
-}
-
-function movesOf({ device, want }: SteerableDevice, stages: Stages, weight: number): Moves {
+function movesOf({ device, want }: SteerableDevice, order: ReliefOrder): Moves {
   const { lowKw, wantKw, highKw } = want;
+  const weighs = want.weight > order.leastWeight;
+  const stages = weighs ? order.weighed : order.unweighed;
+  const weight = weighs ? want.weight : 1;
   const drawMore = { kind: 'give', weight, leastKw: 0, mostKw: highKw - wantKw } as const;
   switch (device.deviceType) {
     case 'battery':
@@ -93,7 +79,15 @@ interface Stages {
   readonly curtail: ReliefStage;
 }
 
-const reliefOrder = (): { weighed: Stages; unweighed: Stages } => ({
+interface ReliefOrder {
+  readonly weighed: Stages;
+  readonly unweighed: Stages;
+  /** At or below this a weight counts as none. */
+  readonly leastWeight: number;
+}
+
+const reliefOrder = (devices: readonly SteerableDevice[]): ReliefOrder => ({
+  leastWeight: devices.reduce((most, { want }) => Math.max(most, want.weight), 0) * LEAST_RELATIVE_WEIGHT,
   weighed: {
     discharge: reliefStage(0, -1),
     evGivesWay: reliefStage(-3, -4),

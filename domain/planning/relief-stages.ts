@@ -39,7 +39,9 @@ export function placeBelow(curves: LevelCurves, move: StageMove, wantKw: number)
     curves.point(givingLevel(move, move.mostKw), wantKw - move.mostKw).point(move.stage.from, wantKw);
   } else {
     const offsetKw = wantKw - move.mostKw;
-    curves.point(keepingLevel(move, move.leastKw), offsetKw + move.leastKw).point(keepingLevel(move, move.mostKw), wantKw);
+    curves
+      .point(keepingLevel(move, move.leastKw), offsetKw + move.leastKw)
+      .point(keepingLevel(move, move.mostKw), wantKw);
   }
   return true;
 }
@@ -51,7 +53,9 @@ export function placeAbove(curves: LevelCurves, move: StageMove, wantKw: number)
     curves.point(move.stage.from, wantKw).point(givingLevel(move, move.mostKw), wantKw + move.mostKw);
   } else {
     const offsetKw = wantKw + move.mostKw;
-    curves.point(keepingLevel(move, move.mostKw), wantKw).point(keepingLevel(move, move.leastKw), offsetKw - move.leastKw);
+    curves
+      .point(keepingLevel(move, move.mostKw), wantKw)
+      .point(keepingLevel(move, move.leastKw), offsetKw - move.leastKw);
   }
   return true;
 }

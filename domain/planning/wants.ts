@@ -16,6 +16,10 @@ export interface Want {
   readonly freeKw: number;
   /** What it measures. */
   readonly measuredKw: number;
+  /** On the import side it counts at this at least: a PV gives no more than it measures, whatever its cap. */
+  readonly countsFromKw: number;
+  /** On the export side it counts at this at most: an EV draws no more than it measures, whatever its allowance. */
+  readonly countsToKw: number;
   /** An EV draws 0 or at least this. */
   readonly minimumKw: number;
   readonly weight: number;
@@ -75,6 +79,8 @@ function evWant({ device, reading, commands, stepKw }: About): Want {
     freeKw,
     wantKw: Math.min(freeKw, usable),
     measuredKw: powerKw,
+    countsFromKw: -Infinity,
+    countsToKw: Math.max(powerKw, 0),
     minimumKw,
     weight: device.weight,
     restraint: charging ? (ramped < highKw ? 'ramp' : 'none') : 'soc',
@@ -94,6 +100,8 @@ function pvWant({ device, reading, commands, stepKw }: About): Want {
     freeKw: 0 - free,
     wantKw: 0 - Math.min(free, available),
     measuredKw: reading.powerKw,
+    countsFromKw: Math.min(reading.powerKw, 0),
+    countsToKw: Infinity,
     minimumKw: 0,
     weight: device.weight,
     restraint: free < rated ? 'ramp' : 'none',
@@ -116,6 +124,8 @@ function batteryWant({ device, reading, commands, stepKw }: About): Want {
     freeKw: wantKw,
     wantKw,
     measuredKw: powerKw,
+    countsFromKw: -Infinity,
+    countsToKw: Infinity,
     minimumKw: 0,
     weight: device.weight,
     restraint: isSocBound ? 'soc' : rampedKw === device.scheduledPowerKw ? 'none' : 'ramp',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repoRoot } from './paths.mjs';
-import { run, tail } from './run.mjs';
+import { run } from './run.mjs';
 
 export const npmPackages = {
   name: 'npm packages',
@@ -16,7 +16,7 @@ export const npmPackages = {
     say('npm ci');
     const { program, args } = npm();
     const done = await run(program, [...args, 'ci', '--no-audit', '--no-fund'], { cwd: repoRoot });
-    if (done.status !== 0) throw new Error(`npm ci failed:\n${tail(done.output)}`);
+    if (done.status !== 0) throw new Error(`npm ci failed:\n${reasons(done.output)}`);
     return 'npm ci';
   },
   help: () => [`cd '${repoRoot}' && npm ci`],
@@ -39,6 +39,12 @@ function matches(wanted, installed) {
     return found.version === entry.version && found.integrity === entry.integrity;
   });
   return asWanted && Object.keys(installed).every((path) => path in wanted);
+}
+
+/** npm says first what is wrong, and then much else. */
+function reasons(output) {
+  const errors = output.split('\n').filter((line) => /^npm (error|ERR!) \S/.test(line));
+  return (errors.length > 0 ? errors : output.split('\n')).slice(0, 6).join('\n');
 }
 
 /** The npm that called us, or else the one on PATH. */

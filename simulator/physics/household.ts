@@ -17,8 +17,11 @@ export function householdShare(secondsOfDay: number): number {
   return Math.min(1, morning + evening + daytime);
 }
 
-/** `restlessness` wanders around 0 (see `wander`): homes are never quite as yesterday, 4 % up or down. */
+/**
+ * `restlessness` wanders around 0 (see `wander`): homes are never quite as yesterday, by 4 % of the way from base to peak.
+ * With the same base and peak the load is constant.
+ */
 export const householdKw = ({ baseKw, peakKw }: Household, secondsOfDay: number, restlessness: number): number =>
-  (baseKw + (peakKw - baseKw) * householdShare(secondsOfDay)) * Math.max(0, 1 + 0.04 * restlessness);
+  baseKw + (peakKw - baseKw) * (householdShare(secondsOfDay) + 0.04 * restlessness);
 
 const hump = (hour: number, at: number, width: number): number => Math.exp(-(((hour - at) / width) ** 2));

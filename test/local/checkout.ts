@@ -27,22 +27,26 @@ export function unwieldyFolder(): { readonly path: string; readonly remove: () =
  * not stop and one that dies again and again.
  */
 export function makeCheckout(root: string): void {
-  for (const name of readdirSync(join(repository, 'local')).filter((file) => file.endsWith('.ts'))) {
-    const { code } = transformFileSync(join(repository, 'local', name), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-      module: { type: 'commonjs' },
-    });
-    write(join(root, 'dist', 'local', name.replace(/\.ts$/, '.js')), code);
-  }
+  for (const folder of ['local', 'config']) compile(join(repository, folder), join(root, 'dist', folder));
   write(join(root, 'dist', 'db', 'migrate-main.js'), checksEnvironment('DB_ADMIN_PASSWORD', 'DB_PASSWORD'));
   write(join(root, 'dist', 'cli', 'main.js'), checksEnvironment('DERMS_API_URL', 'DERMS_USER', 'DERMS_PASSWORD'));
   write(join(root, 'dist', 'api', 'main.js'), answering('api', 'API_PORT'));
-  write(join(root, 'dist', 'worker', 'main.js'), answering('worker', 'METRICS_PORT', 3));
+  write(join(root, 'dist', 'worker', 'main.js'), answering('worker', 'METRICS_PORT', 4));
   write(join(root, 'dist', 'simulator', 'main.js'), answering('simulator', 'METRICS_PORT'));
-  write(join(root, 'deploy', 'registry', 'demo.yaml'), 'feeders:\n  - { id: feeder-a, importLimitKw: 90 }\n');
+  write(join(root, 'deploy', 'registry', 'demo.yaml'), 'feeders:\n  - { feederId: feeder-a, importLimitKw: 90 }\n');
   mkdirSync(join(root, '.local'));
   cpSync(join(repository, '.local', 'toolchain.json'), join(root, '.local', 'toolchain.json'));
   symlinkSync(join(repository, 'node_modules'), join(root, 'node_modules'));
+}
+
+function compile(from: string, to: string): void {
+  for (const name of readdirSync(from).filter((file) => file.endsWith('.ts'))) {
+    const { code } = transformFileSync(join(from, name), {
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'commonjs' },
+    });
+    write(join(to, name.replace(/\.ts$/, '.js')), code);
+  }
 }
 
 const checksEnvironment = (...names: string[]): string =>

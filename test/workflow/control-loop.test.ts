@@ -41,7 +41,7 @@ async function withLoop<T>(
   publishSetpoints: (input: { planId: string }) => Promise<{ outcome: string }>,
   story: (loop: {
     status: () => Promise<ControlLoopStatus>;
-    signal: (what: typeof wakeSignal) => Promise<void>;
+    signal: (what: typeof wakeSignal | typeof stopSignal) => Promise<void>;
     id: string;
   }) => Promise<T>,
 ): Promise<T> {

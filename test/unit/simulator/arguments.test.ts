@@ -31,7 +31,7 @@ describe('the arguments of the simulator', () => {
     ${['--secondary', 'broker']}                  | ${/--secondary: is not host:port/}
     ${['--registry', 'a.yaml', '--devices', '3']} | ${/give either --registry or --devices and --feeders/}
     ${['--devices', '3', '--feeders', '4']}       | ${/--feeders must not be more than --devices/}
-    ${['--speed', '-1', '--interval', '0']}       | ${/--speed: Too small.*\n--interval: Too small/}
+    ${['--speed=-1', '--interval', '0']}          | ${/--speed: Too small.*\n--interval: Too small/}
   `('$args are refused', ({ args, message }: { args: string[]; message: RegExp }) => {
     expect(() => readArguments(args)).toThrow(UsageError);
     expect(() => readArguments(args)).toThrow(message);

@@ -109,12 +109,13 @@ describe('a ramp', () => {
 describe('the homes on a feeder', () => {
   it('draw least at night and most in the evening', () => {
     const shares = [3, 7.5, 13, 19].map((hour) => Number(householdShare(hour * HOUR).toFixed(2)));
-    expect(shares).toEqual([0, 0.64, 0.3, 1]);
+    expect(shares).toEqual([0, 0.65, 0.3, 1]);
   });
 
   it('draw between base and peak, give or take what they change their mind about', () => {
     expect(householdKw({ baseKw: 10, peakKw: 30 }, 19 * HOUR, 0)).toBeCloseTo(30, 1);
-    expect(householdKw({ baseKw: 10, peakKw: 30 }, 3 * HOUR, 1)).toBeCloseTo(10.4, 1);
+    expect(householdKw({ baseKw: 10, peakKw: 30 }, 3 * HOUR, 1)).toBeCloseTo(10.8, 1);
+    expect(householdKw({ baseKw: 10, peakKw: 10 }, 19 * HOUR, 1)).toBe(10);
   });
 });
 

@@ -15,11 +15,14 @@ describe('the simulated world', () => {
   it('does not change for the others when one device is told something', () => {
     const left = aWorld({});
     const alone = aWorld({});
-    deviceOf(left, 'sim-ev-00001').behaviour = { ...deviceOf(left, 'sim-ev-00001').behaviour, disobedient: true };
-    const others = (world: World) => {
-      series(world);
-      return world.devices.slice(1).map(({ powerKw, soc }) => [powerKw, soc]);
-    };
+    const told = deviceOf(left, 'sim-ev-00001');
+    told.behaviour = { ...told.behaviour, disobedient: true };
+    series(left);
+    series(alone);
+    const others = ({ devices }: World) => devices.slice(1).map(({ powerKw, soc }) => [powerKw, soc]);
+
+    expect(told.powerKw).toBeGreaterThan(0);
+    expect(deviceOf(alone, 'sim-ev-00001').powerKw).toBe(0);
     expect(others(left)).toEqual(others(alone));
   });
 

@@ -1,0 +1,77 @@
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { DermsError } from '../domain/errors';
+import { docsPages } from './docs-pages';
+import { mountRoutes } from './mount-routes';
+import type { AppPorts } from './ports';
+import { contextOf, requestLog } from './request-log';
+import { routes } from './routes';
+import { problemHandler } from './send-problem';
+
+/**
+ * The HTTP API as an Express app that does not listen. It knows nobody but its ports, so that every route can be called
+ * with plain objects behind it.
+ */
+export function createApp(ports: AppPorts): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag'); // ours are revisions
+  app.set('query parser', 'simple');
+  app.use(requestLog(ports));
+  app.use(securityHeaders);
+  app.use(metricsPage(ports));
+  app.use(turnAwayWhileStopping(ports));
+  app.use(mountRoutes(routes, ports));
+  app.use(docsPages(routes));
+  app.use((request) => {
+    throw new DermsError('NOT_FOUND', `There is nothing at ${request.path.slice(0, 200)}.`);
+  });
+  app.use(problemHandler(ports.log));
+  return app;
+}
+
+/** Pages of ours need no other host and no inline script. */
+const securityHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'self'"],
+      imgSrc: ["'self'", 'data:'],
+      objectSrc: ["'none'"],
+      baseUri: ["'none'"],
+      formAction: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  },
+  referrerPolicy: { policy: 'no-referrer' },
+});
+
+function metricsPage({ settings, metrics: { registry }, log }: AppPorts): RequestHandler {
+  return async (request, response, next) => {
+    if (request.path !== settings.metricsPath || !['GET', 'HEAD'].includes(request.method)) {
+      next();
+      return;
+    }
+    contextOf(response).route = settings.metricsPath;
+    if (!settings.metricsEnabled) throw new DermsError('NOT_FOUND', 'Metrics are switched off.');
+    try {
+      response.type(registry.contentType).send(await registry.metrics());
+    } catch (err) {
+      log.error({ err }, 'the metrics could not be collected');
+      throw err;
+    }
+  };
+}
+
+/** Requests that come on connections that are still open; probes are answered to the end. */
+function turnAwayWhileStopping({ stopping }: AppPorts): RequestHandler {
+  return (request, response, next) => {
+    if (!stopping()) {
+      next();
+      return;
+    }
+    response.set('Connection', 'close');
+    if (request.path === '/api/health' || request.path === '/api/ready') next();
+    else throw new DermsError('SHUTTING_DOWN', 'This process is stopping.');
+  };
+}

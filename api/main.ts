@@ -1,0 +1,172 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Client, Connection } from '@temporalio/client';
+import { connectToBroker } from '../broker/connection';
+import { parseAuthUsers } from '../config/auth-users';
+import { loadSettings } from '../config/load';
+import type { Settings } from '../config/schema';
+import { schemaFault } from '../db/migrate';
+import { openDatabase, type Database } from '../db/pool';
+import { createLogger, type Logger } from '../observability/logger';
+import { createRegistry } from '../observability/metrics';
+import { ShutdownList } from '../observability/shutdown';
+import { createWorkflowStarter } from '../temporal/workflow-starter';
+import { createApp } from './app';
+import { createAuthentication } from './auth/authentication';
+import { createLoginBackOff } from './auth/login-back-off';
+import { createTokens } from './auth/tokens';
+import { registerHealthMetrics } from './health/metrics';
+import { createHealthMonitor } from './health/monitor';
+import { createApiMetrics } from './metrics';
+import { closeGracefully } from './close-gracefully';
+import { databaseStores, readFleetSample } from './stores';
+import { checkTemporal } from './temporal/availability';
+import { createWorkflowGateway } from './temporal/workflow-gateway';
+
+/** Of all that the process closes together, ms; it has 10 s. */
+const SHUTDOWN_MS = 9_000;
+/** A request that takes longer is answered with TIMED_OUT. Above the database's own timeouts. */
+const REQUEST_TIMEOUT_MS = 15_000;
+const PROBE_MS = 1_800;
+
+async function main(): Promise<void> {
+  const settings = loadSettings(process.env);
+  const { users, secret } = credentialsOf(settings);
+  const log = createLogger({
+    service: 'derms',
+    role: 'api',
+    level: settings.LOG_LEVEL,
+    pretty: settings.LOG_PRETTY,
+  });
+  const shutdown = new ShutdownList(log, SHUTDOWN_MS);
+  shutdown.listen();
+  const registry = createRegistry('api');
+  const metrics = createApiMetrics(registry);
+  const silence = {
+    staleSeconds: settings.TELEMETRY_STALE_SECONDS,
+    offlineSeconds: settings.DEVICE_OFFLINE_SECONDS,
+  };
+
+  const db = database(settings, log, { poolSize: settings.DB_POOL_SIZE });
+  shutdown.add('database', db.close);
+  // Apart from the pool: requests that fill it must not look like an outage.
+  const probes = database(settings, log, { poolSize: 3, timeoutMs: PROBE_MS });
+  shutdown.add('database probes', probes.close);
+
+  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS });
+  shutdown.add('Temporal', () => connection.close());
+  const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
+
+  const monitor = createHealthMonitor(
+    {
+      dependencies: {
+        database: () => probes.query('select 1'),
+        broker: async () => {
+          if (!(await broker.probe(PROBE_MS))) throw new Error('no answer to a ping');
+        },
+        temporal: () => checkTemporal(connection, PROBE_MS),
+      },
+      fleet: () => readFleetSample(probes, silence),
+      schemaFault: () => schemaFault(probes),
+    },
+    { log, monotonicMs: () => performance.now(), now: () => new Date() },
+  );
+  registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
+  const broker = connectToBroker(
+    {
+      host: settings.MQTT_HOST,
+      port: settings.MQTT_PORT,
+      username: settings.MQTT_USERNAME,
+      password: settings.MQTT_PASSWORD,
+      clientId: `derms-api-${settings.INSTANCE_ID}`,
+    },
+    {},
+    { log, registry },
+  );
+  shutdown.add('broker', () => broker.close());
+  await monitor.start();
+  shutdown.add('health', () => {
+    monitor.stop();
+  });
+
+  const app = createApp({
+    log,
+    metrics,
+    settings: {
+      staleSeconds: settings.TELEMETRY_STALE_SECONDS,
+      temporalUiUrl: settings.TEMPORAL_UI_URL ?? null,
+      temporalNamespace: settings.TEMPORAL_NAMESPACE,
+      metricsPath: settings.PROMETHEUS_PATH,
+      metricsEnabled: settings.PROMETHEUS_ENABLED,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      checkAnswers: settings.NODE_ENV === 'test',
+    },
+    authentication: createAuthentication(
+      users,
+      createTokens({ secret, ttlSeconds: settings.JWT_TTL_SECONDS }),
+      createLoginBackOff(() => performance.now()),
+    ),
+    health: monitor,
+    stopping: () => shutdown.stopping,
+    workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
+    ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
+  });
+  const server = createServer(app);
+  const port = await listen(server, settings);
+  shutdown.add('http', () => closeGracefully(server));
+  log.info(
+    {
+      host: settings.API_HOST,
+      port,
+      dbHost: settings.DB_HOST,
+      mqttHost: settings.MQTT_HOST,
+      mqttPort: settings.MQTT_PORT,
+    },
+    'listening',
+  );
+}
+
+function credentialsOf({ AUTH_USERS: users, JWT_SECRET: secret }: Settings) {
+  if (users === undefined || secret === undefined) {
+    throw new Error('The API needs AUTH_USERS and JWT_SECRET. See docs/configuration.md.');
+  }
+  return { users: parseAuthUsers(users), secret };
+}
+
+const database = (
+  settings: Settings,
+  log: Logger,
+  { poolSize, timeoutMs }: { poolSize: number; timeoutMs?: number },
+): Database =>
+  openDatabase(
+    {
+      host: settings.DB_HOST,
+      port: settings.DB_PORT,
+      database: settings.DB_NAME,
+      user: settings.DB_USER,
+      password: settings.DB_PASSWORD,
+      poolSize,
+      connectTimeoutMs: timeoutMs ?? settings.DB_CONNECT_TIMEOUT_MS,
+      queryTimeoutMs: timeoutMs ?? settings.DB_QUERY_TIMEOUT_MS,
+      applicationName: 'derms-api',
+    },
+    log,
+  );
+
+async function listen(server: Server, { API_HOST, API_PORT }: Settings): Promise<number> {
+  // Against slow senders: a request has to be there within these.
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 30_000;
+  server.keepAliveTimeout = 65_000; // longer than a load balancer's minute, which must be the one that hangs up
+  server.maxRequestsPerSocket = 10_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(API_PORT, API_HOST, resolve);
+  });
+  return (server.address() as AddressInfo).port; // listening on TCP: never a string or null
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

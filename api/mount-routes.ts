@@ -1,0 +1,99 @@
+import { Router, type Request, type Response } from 'express';
+import type { Actor } from '../db/audit';
+import { DermsError } from '../domain/errors';
+import { actorOf, checkRole } from './auth/authorisation';
+import type { AppPorts } from './ports';
+import { failureOf, HttpFailure } from './problem';
+import { readInput } from './request-input';
+import { contextOf } from './request-log';
+import { readJsonBody } from './request-body';
+import type { Answer, Route, RouteInput } from './route';
+import { withinTime } from './within-time';
+
+/** Every route as it was declared, and 405 for every other method on its path. */
+export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const here = routes.filter((route) => route.path === path);
+    const at = router.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    at.all((_request, response, next) => {
+      contextOf(response).route = path;
+      next();
+    });
+    for (const route of here) at[route.method]((request, response) => serve(route, ports, request, response));
+    at.all(() => {
+      throw methodNotAllowed(here);
+    });
+  }
+  return router;
+}
+
+/** Who is it, may they, what do they say, then the handler; a refused attempt leaves a row. */
+async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
+  const context = contextOf(response);
+  const actor = actorOf(route, ports.authentication, request, context.requestId);
+  context.user = actor.user;
+  let input: RouteInput | null = null;
+  try {
+    checkRole(route, actor);
+    if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
+    input = { ...readInput(route, request), actor };
+    await refuseWithoutTemporal(route, input, ports);
+    const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
+    if (ports.settings.checkAnswers) checkAnswer(route, answer);
+    response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
+    response.json(answer.body);
+  } catch (thrown) {
+    await auditRefusal(route, ports, { actor, request, input, thrown });
+    throw thrown;
+  }
+}
+
+/** What nobody could carry out is refused before anything of it is written. */
+async function refuseWithoutTemporal(
+  { needsTemporal = false }: Route,
+  input: RouteInput,
+  { workflows }: AppPorts,
+): Promise<void> {
+  const needed = typeof needsTemporal === 'function' ? needsTemporal(input) : needsTemporal;
+  const reason = needed ? await workflows.unavailable() : null;
+  if (reason !== null) throw new DermsError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${reason}.`);
+}
+
+/** Not written: what says nothing about the caller, and what cannot be written because the database is the trouble. */
+const NOT_AUDITED: readonly string[] = ['DATABASE_UNAVAILABLE', 'TIMED_OUT', 'INTERNAL', 'SHUTTING_DOWN'];
+
+async function auditRefusal(
+  route: Route,
+  { audit, log, metrics }: AppPorts,
+  attempt: { actor: Actor; request: Request; input: RouteInput | null; thrown: unknown },
+): Promise<void> {
+  const { actor, request, input } = attempt;
+  const { code, message, faults } = failureOf(attempt.thrown).error;
+  if (route.audit === undefined || NOT_AUDITED.includes(code)) return;
+  const { action } = route.audit;
+  const subject = input === null ? Object.values(request.params).join('/') : route.audit.subject(input);
+  const detail = { code, message, faults: faults.slice(0, 10) };
+  try {
+    await audit.append(actor, { action, subject: subject.slice(0, 128) || '-', outcome: 'refused', detail });
+  } catch (err) {
+    metrics.auditFailures.inc();
+    log.error({ err, action, user: actor.user, requestId: actor.requestId }, 'a refused attempt could not be audited');
+  }
+}
+
+function checkAnswer(route: Route, answer: Answer): void {
+  const declared = route.answers[answer.status];
+  if (declared === undefined) throw new Error(`${route.operationId} does not declare status ${String(answer.status)}`);
+  const result = declared.schema.safeParse(answer.body);
+  if (!result.success)
+    throw new Error(`${route.operationId} answers what it does not declare`, { cause: result.error });
+}
+
+function methodNotAllowed(here: readonly Route[]): DermsError {
+  const methods = here.map(({ method }) => method.toUpperCase());
+  const allow = methods.includes('GET') ? ['HEAD', ...methods] : methods;
+  return new HttpFailure('METHOD_NOT_ALLOWED', `This path takes ${allow.join(', ')}.`, {
+    headers: { Allow: allow.join(', ') },
+  });
+}

@@ -1,0 +1,23 @@
+import type { Route } from '../route';
+import { controlLoopRoutes } from './control-loop';
+import { deviceRoutes } from './devices';
+import { dispatchRoutes } from './dispatches';
+import { feederSeriesRoutes } from './feeder-series';
+import { feederRoutes } from './feeders';
+import { healthRoutes } from './health';
+import { loginRoutes } from './login';
+import { recordRoutes } from './records';
+import { registryRoutes } from './registry';
+
+/** The whole API. What stands here is served, checked, audited and documented; what does not, is not. */
+export const routes: readonly Route[] = [
+  ...feederRoutes,
+  ...feederSeriesRoutes,
+  ...controlLoopRoutes,
+  ...dispatchRoutes,
+  ...deviceRoutes,
+  ...registryRoutes,
+  ...recordRoutes,
+  ...loginRoutes,
+  ...healthRoutes,
+];

@@ -1,0 +1,74 @@
+import { appendAudit, listAudit } from '../db/audit';
+import { approvePlan, orderLoop } from '../db/control-loop-orders';
+import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
+import { patchDevice } from '../db/device-changes';
+import type { SilenceLimits } from '../db/device-record';
+import { countDevices, listDevices, listOfflineDevices, readDevice } from '../db/devices';
+import { cancelDispatch, listDispatches, listDispatchesInForce, readDispatch } from '../db/dispatches';
+import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
+import type { Database, Queryable } from '../db/pool';
+import { applyRegistry } from '../db/registry-apply';
+import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
+import type { FleetSample } from './health/monitor';
+import type { AppPorts } from './ports';
+
+export interface StoreOptions {
+  readonly silence: SilenceLimits;
+  readonly defaultIntervalSeconds: number;
+}
+
+type Stores = Pick<AppPorts, 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'audit'>;
+
+/** The API's ports as questions to Postgres. */
+export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }: StoreOptions): Stores => ({
+  feeders: {
+    picture: async (rootFeederId) => {
+      const [feeders, loops, counts, dispatches] = await Promise.all([
+        listFeeders(db, rootFeederId),
+        listLoops(db, { rootFeederId, nodes: 'with-nodes' }),
+        countDevices(db, silence, rootFeederId),
+        listDispatchesInForce(db, rootFeederId),
+      ]);
+      return { feeders, loops, counts, dispatches };
+    },
+    read: (feederId) => readFeeder(db, feederId),
+    put: (change) => putFeeder(db, { ...change, defaultIntervalSeconds }),
+    patch: (change) => patchFeeder(db, { ...change, defaultIntervalSeconds }),
+  },
+  loops: {
+    read: async (rootFeederId) => (await listLoops(db, { rootFeederId, nodes: 'with-nodes' }))[0] ?? null,
+    proposal: (rootFeederId) => readProposal(db, rootFeederId),
+    cycles: (page) => listCycles(db, page),
+    order: (order) => orderLoop(db, order),
+    approve: (approval) => approvePlan(db, approval),
+  },
+  devices: {
+    list: (filter) => listDevices(db, filter, silence),
+    read: (deviceId) => readDevice(db, deviceId, silence),
+    patch: (change) => patchDevice(db, change, silence),
+    telemetry: (deviceId, page) => listTelemetry(db, deviceId, page),
+    setpoints: (deviceId, page) => listSetpoints(db, deviceId, page),
+  },
+  telemetry: {
+    meter: (feederId, page) => listMeterReadings(db, feederId, page),
+    refused: (page) => listRefused(db, page),
+  },
+  registry: { apply: (order) => applyRegistry(db, order, defaultIntervalSeconds) },
+  audit: {
+    list: (filter) => listAudit(db, filter),
+    append: (actor, entry) => appendAudit(db, actor, entry),
+  },
+});
+
+/** Offline devices that health names of each tree. */
+const NAMED_OFFLINE_DEVICES = 20;
+
+/** What health and its gauges look at. */
+export async function readFleetSample(db: Queryable, silence: SilenceLimits): Promise<FleetSample> {
+  const [loops, counts, offline] = await Promise.all([
+    listLoops(db, { nodes: 'without-nodes' }),
+    countDevices(db, silence),
+    listOfflineDevices(db, silence, NAMED_OFFLINE_DEVICES),
+  ]);
+  return { loops, counts, offline };
+}

@@ -1,0 +1,56 @@
+import type { Client, Connection } from '@temporalio/client';
+import { controlLoopId, statusQuery } from '../../workflows/messages';
+import type { WorkflowPort } from '../ports';
+import { withinTime } from '../within-time';
+import { createAvailability } from './availability';
+import { temporalFailureOf } from './temporal-failure';
+
+/** What `temporal/workflow-starter.ts` offers: starts and signals, each bounded. */
+export interface WorkflowStarterPort {
+  startControlLoop(rootFeederId: string): Promise<void>;
+  startDispatch(dispatchId: string, rootFeederId: string, summary?: string): Promise<void>;
+  wakeControlLoop(rootFeederId: string): Promise<void>;
+  stopControlLoop(rootFeederId: string): Promise<void>;
+  tellDispatch(dispatchId: string): Promise<void>;
+}
+
+/** A person waits: a query without a worker to answer it would wait for ever. */
+const QUERY_MS = 1_500;
+/** The client's deadline is not sharp: its retries wait past it. Ours is. */
+const MESSAGE_MS = 2_500;
+
+/** The API's side of Temporal: every call ends in time, and every failure has a code of ours. */
+export function createWorkflowGateway(
+  connection: Connection,
+  client: Client,
+  starter: WorkflowStarterPort,
+): WorkflowPort {
+  const availability = createAvailability(connection, () => performance.now());
+  const message = async (send: () => Promise<void>): Promise<void> => {
+    try {
+      await withinTime(send(), MESSAGE_MS);
+    } catch (error) {
+      throw temporalFailureOf(error);
+    }
+  };
+  return {
+    unavailable: availability,
+    loopStatus: async (rootFeederId) => {
+      const ask = () => client.workflow.getHandle(controlLoopId(rootFeederId)).query(statusQuery);
+      try {
+        const bounded = client.withAbortSignal(AbortSignal.timeout(QUERY_MS), () =>
+          client.withDeadline(Date.now() + QUERY_MS, ask),
+        );
+        return await withinTime(bounded, QUERY_MS + 100);
+      } catch (error) {
+        throw temporalFailureOf(error);
+      }
+    },
+    wakeControlLoop: (rootFeederId) => message(() => starter.wakeControlLoop(rootFeederId)),
+    stopControlLoop: (rootFeederId) => message(() => starter.stopControlLoop(rootFeederId)),
+    startControlLoop: (rootFeederId) => message(() => starter.startControlLoop(rootFeederId)),
+    startDispatch: (dispatchId, rootFeederId, summary) =>
+      message(() => starter.startDispatch(dispatchId, rootFeederId, summary)),
+    tellDispatch: (dispatchId) => message(() => starter.tellDispatch(dispatchId)),
+  };
+}

@@ -1,0 +1,33 @@
+import { cpus, loadavg } from 'node:os';
+import { benchmarkIngest } from './ingest';
+import { tableOf, type Benchmark, type BenchmarkRow } from './table';
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  ingest: benchmarkIngest,
+};
+
+/** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */
+async function main(names: readonly string[]): Promise<void> {
+  const unknown = names.filter((name) => !(name in BENCHMARKS));
+  if (unknown.length > 0) {
+    throw new Error(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  }
+  console.log(`${String(cpus().length)} cores, Node ${process.version}, load before: ${loadOf()}`);
+  const rows: BenchmarkRow[] = [];
+  for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    rows.push(...(await benchmark((line) => console.log(`${name}: ${line}`))));
+  }
+  console.log(`\n${tableOf(rows)}\n\nload after: ${loadOf()}`);
+  if (rows.some(({ met }) => met === false)) process.exitCode = 1;
+}
+
+const loadOf = (): string =>
+  loadavg()
+    .map((load) => load.toFixed(1))
+    .join(' ');
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

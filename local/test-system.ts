@@ -1,0 +1,138 @@
+import { join, resolve } from 'node:path';
+import type { ChildProcess } from './child-process';
+import { apiUrl, environmentsOf, type Environment } from './environments';
+import { choosePortRange, freePort } from './free-port';
+import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
+import { runProgram, startProgram } from './program';
+import { localSecrets, type LocalSecrets, type LocalUser } from './secrets';
+import { startTestStack, type TestStack, type TestStackOptions } from './test-stack';
+
+const ROOT = resolve(__dirname, __dirname.endsWith(join('dist', 'local')) ? '../..' : '..');
+/** Programs of ours that run as processes of their own. */
+export type ProgramName = 'api' | 'worker' | 'simulator';
+
+/** The whole system as users run it: real servers, and our programs as separate processes; thrown away afterwards. */
+export interface TestSystem {
+  readonly stack: TestStack;
+  readonly apiUrl: string;
+  readonly ports: StackPorts;
+  readonly secrets: LocalSecrets;
+  /** Environment of each program; `database` for a look into the tables as the application sees them. */
+  readonly environments: Awaited<ReturnType<typeof environmentsOf>>;
+  /** Starts a program and returns when it is ready; `args` are the simulator's. */
+  start(program: ProgramName, args?: readonly string[]): Promise<ChildProcess>;
+  /** The running process of a program. */
+  running(program: ProgramName): ChildProcess;
+  /** Runs the command line to its end; throws with the end of its log when that is not exit code 0. */
+  derms(...args: string[]): Promise<void>;
+  signIn(user: LocalUser): Promise<string>;
+  /** Ends our programs, then the servers, and deletes their data. */
+  stop(): Promise<void>;
+}
+
+export interface TestSystemOptions extends TestStackOptions {
+  /** Set for our programs, over what they would get. */
+  readonly env?: Environment;
+}
+
+/** Servers and schema; nothing of ours runs yet: see `start`. */
+export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
+  const stack = await startTestStack(options);
+  try {
+    return await prepare(stack, options.env ?? {});
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem> {
+  const ports: StackPorts = {
+    postgres: stack.postgres.port,
+    mosquitto: stack.mosquitto.port,
+    temporal: stack.temporal.port,
+    temporalUi: stack.temporal.port + 1_000,
+    api: await freePort(),
+    metrics: (await choosePortRange(10, 20_000 + Math.floor(Math.random() * 20_000))).port,
+  };
+  const secrets: LocalSecrets = {
+    ...localSecrets(join(stack.folder, 'secrets.json')),
+    postgresAdmin: stack.postgres.password,
+    mqttBackend: stack.brokerUser.password,
+    mqttDevices: stack.brokerUser.password,
+  };
+  const base = await environmentsOf(ports, secrets);
+  const broker = { MQTT_USERNAME: stack.brokerUser.username };
+  const with_ = (environment: Environment): Environment => ({ ...environment, ...extra });
+  const environments = {
+    migrate: with_({ ...base.migrate, DB_ADMIN_USER: stack.postgres.superuser }),
+    api: with_({ ...base.api, ...broker }),
+    worker: with_({ ...base.worker, ...broker }),
+    cli: with_({ ...base.cli, ...broker }),
+    simulator: with_({ ...base.simulator, ...broker }),
+  };
+  const running = new Map<ProgramName, ChildProcess>();
+  const readyUrls = readyUrlsOf(ports);
+  const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
+    runProgram({
+      name,
+      script: join(ROOT, 'dist', script),
+      args,
+      env,
+      cwd: stack.folder,
+      logFile: join(stack.folder, `${name}.log`),
+    });
+  await once('migrate', 'db/migrate-main.js', [], environments.migrate);
+
+  return {
+    stack,
+    apiUrl: apiUrl(ports),
+    ports,
+    secrets,
+    environments,
+    async start(name, args = []) {
+      const program = await startProgram({
+        name,
+        script: join(ROOT, 'dist', name, 'main.js'),
+        args,
+        env: environments[name],
+        cwd: stack.folder,
+        logFile: join(stack.folder, `${name}.log`),
+        readyUrls: readyUrls[name],
+      });
+      running.set(name, program);
+      return program;
+    },
+    running(name) {
+      const program = running.get(name);
+      if (program === undefined) throw new Error(`${name} was not started`);
+      return program;
+    },
+    derms: (...args) => once('derms', 'cli/main.js', args, environments.cli),
+    signIn: (user) => signIn(apiUrl(ports), user, secrets.users[user]),
+    async stop() {
+      for (const program of ['simulator', 'worker', 'api'] as const) await running.get(program)?.stop();
+      await stack.stop();
+    },
+  };
+}
+
+function readyUrlsOf(ports: StackPorts): Record<ProgramName, readonly string[]> {
+  const ready = (offset: number): string => `http://127.0.0.1:${String(ports.metrics + offset)}/ready`;
+  return {
+    api: [`${apiUrl(ports)}/api/ready`],
+    worker: ['parent', ...WORKER_ROLES].map((_, index) => ready(METRICS_OFFSETS.worker + index)),
+    simulator: [ready(METRICS_OFFSETS.simulator)],
+  };
+}
+
+async function signIn(url: string, user: string, password: string): Promise<string> {
+  const response = await fetch(`${url}/api/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user, password }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  if (!response.ok) throw new Error(`${user} could not sign in: ${String(response.status)} ${await response.text()}`);
+  return ((await response.json()) as { accessToken: string }).accessToken;
+}
