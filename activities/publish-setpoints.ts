@@ -82,7 +82,7 @@ class Attempt {
   async run(): Promise<PublishResult> {
     const moves = this.job.setpoints.map(moveOf);
     const { first, second } = publishOrder(moves, this.job.nodes);
-    const unacknowledged = await this.send(first);
+    const unacknowledged = await this.send(first, 'cut');
     const raises = new Set(second);
     const held = raisesToWithhold({
       nodes: this.job.nodes,
@@ -90,17 +90,20 @@ class Attempt {
       unacknowledged: moves.filter(({ deviceId }) => unacknowledged.has(deviceId)),
     });
     this.withheld = held.size;
-    await this.send(second.filter((deviceId) => !held.has(deviceId)));
+    await this.send(
+      second.filter((deviceId) => !held.has(deviceId)),
+      'raise',
+    );
     if (this.failed === 0 && this.withheld === 0)
       await this.ports.setpoints.finish(this.input.rootFeederId, this.input.planId);
     return { outcome: 'published', acknowledged: this.acknowledged, withheld: this.withheld, failed: this.failed };
   }
 
   /** Sends and records; returns who was not acknowledged. */
-  private async send(deviceIds: readonly string[]): Promise<Set<string>> {
+  private async send(deviceIds: readonly string[], kind: 'cut' | 'raise'): Promise<Set<string>> {
     if (deviceIds.length === 0) return new Set();
     const nowMs = this.ports.now();
-    const messages = deviceIds.map((deviceId) => this.message(deviceId, nowMs));
+    const messages = deviceIds.map((deviceId) => this.message(deviceId, kind, nowMs));
     const { acknowledged, failed } = await this.ports.publisher.publish(messages, {
       signal: this.signal,
       mayStillPublish: this.inTime,
@@ -120,6 +123,7 @@ class Attempt {
 
   private message(
     deviceId: string,
+    kind: 'cut' | 'raise',
     nowMs: number,
   ): { key: string; topic: string; payload: string; expirySeconds: number } {
     const setpoint = this.byDevice.get(deviceId);
@@ -132,8 +136,9 @@ class Attempt {
       sign: setpoint.sign,
       targetKw: setpoint.targetKw,
       validUntilMs: setpoint.validUntilMs,
-      timestampMs: this.job.plannedAtMs,
-      rampKwPerS: setpoint.rampKwPerS,
+      timestampMs: Math.round(this.job.plannedAtMs),
+      // A restore ramp: devices would apply it to a cut as well.
+      rampKwPerS: kind === 'raise' ? setpoint.rampKwPerS : null,
       allocator: ALLOCATOR,
       notes: setpoint.notes,
     });

@@ -88,7 +88,7 @@ function limitsOf(
 }
 
 function lastCycleOf(loop: LoopRecord | undefined): FeederView['lastCycle'] {
-  if (loop?.last == null) return null;
+  if (loop === undefined || loop.last === null) return null;
   const { cycle, finishedAt, finishedAgeSeconds } = loop.last;
   return { cycle, finishedAt, ageSeconds: finishedAgeSeconds, ok: isLoopOk(loop, finishedAgeSeconds) };
 }
@@ -101,7 +101,7 @@ function countsOfSubtrees(feeders: readonly MeteredFeeder[], counts: readonly De
   const parents = new Map(feeders.map(({ feederId, parentId }) => [feederId, parentId]));
   const sums = new Map<string, Counts>();
   for (const own of counts) {
-    for (let node: string | null | undefined = own.feederId; node != null; node = parents.get(node)) {
+    for (let node: string | null = own.feederId; node !== null; node = parents.get(node) ?? null) {
       const sum = sums.get(node) ?? NO_DEVICES;
       sums.set(node, {
         total: sum.total + own.total,

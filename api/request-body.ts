@@ -22,7 +22,7 @@ export async function readJsonBody(
   await new Promise<void>((resolve, reject) => {
     void parserFor(limitBytes)(request, response, (error?: unknown) => {
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else reject(error instanceof Error ? error : new Error('the body could not be read', { cause: error }));
     });
   });
 }

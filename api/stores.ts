@@ -4,7 +4,15 @@ import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
 import { patchDevice } from '../db/device-changes';
 import type { SilenceLimits } from '../db/device-record';
 import { countDevices, listDevices, listOfflineDevices, readDevice } from '../db/devices';
-import { cancelDispatch, listDispatches, listDispatchesInForce, readDispatch } from '../db/dispatches';
+import { decideDispatch } from '../db/dispatch-admission';
+import {
+  cancelDispatch,
+  listDispatches,
+  listDispatchesInForce,
+  readClock,
+  readDispatch,
+  readLoopProgress,
+} from '../db/dispatches';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { applyRegistry } from '../db/registry-apply';
@@ -52,6 +60,14 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
   telemetry: {
     meter: (feederId, page) => listMeterReadings(db, feederId, page),
     refused: (page) => listRefused(db, page),
+  },
+  dispatches: {
+    decide: (order) => decideDispatch(db, order),
+    list: (filter) => listDispatches(db, filter),
+    read: (dispatchId) => readDispatch(db, dispatchId),
+    cancel: (order) => cancelDispatch(db, order),
+    clock: () => readClock(db),
+    progress: (rootFeederId) => readLoopProgress(db, rootFeederId),
   },
   registry: { apply: (order) => applyRegistry(db, order, defaultIntervalSeconds) },
   audit: {

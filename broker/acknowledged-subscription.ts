@@ -49,8 +49,9 @@ export function openAcknowledgedSubscription(
   const connection = connectToBroker(options, { sessionExpirySeconds, receiveMaximum }, context);
   const { client } = connection;
   const held = new HeldAcknowledgements(client);
+  const brake = new Brake(client, () => held.count >= receiveMaximum);
   let received = 0;
-  client.handleMessage = (packet, done) => {
+  const take: MqttClient['handleMessage'] = (packet, done) => {
     // Messages that keep coming are a sign of life, which mqtt.js does not see: it gives the PINGRESP one second, and
     // the answer stands behind all that the broker has sent before it.
     received += 1;
@@ -58,6 +59,10 @@ export function openAcknowledgedSubscription(
     // Left in the parser after its connection was lost: the broker will send it again, under another packet id.
     if (client.connected) onMessage(packet.topic, payloadOf(packet), held.received(packet.qos), packet.qos);
     done();
+  };
+  client.handleMessage = (packet, done) => {
+    if (held.count < receiveMaximum) take(packet, done);
+    else brake.park(() => take(packet, done));
   };
   const subscription = keepSubscribed(connection, options, context);
   return {
@@ -72,12 +77,58 @@ export function openAcknowledgedSubscription(
     },
     acknowledgeThrough: (sequence) => {
       held.sendThrough(sequence);
+      brake.release();
     },
     close: () => {
       subscription.stop();
+      brake.stop();
       return connection.close();
     },
   };
+}
+
+/** How often a broker hears from us while we do not read what it sends, ms; it gives up after 1.5 keepalives. */
+const SIGN_OF_LIFE_MS = 1_000;
+
+/**
+ * Stops reading while too much is unacknowledged. The receive maximum alone does not bound it: Mosquitto 2.0.11 sends
+ * as many messages again for every single PUBACK. mqtt.js takes the next packet only when the handler of the last one
+ * is done, and so the connection's own flow control reaches the broker.
+ */
+class Brake {
+  private parked: (() => void) | null = null;
+  private pinging: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly client: MqttClient,
+    private readonly isFull: () => boolean,
+  ) {
+    client.on('close', () => {
+      this.stop(); // what waits behind the parked packet is dropped with its connection
+    });
+  }
+
+  /** Goes on with `next`, and so with all behind it, when there is room; never when the connection is lost before. */
+  park(next: () => void): void {
+    this.parked = next;
+    // Neither are answers to a PINGREQ read: the broker gets its sign of life, and mqtt.js is kept from missing one.
+    this.pinging = setInterval(() => {
+      this.client.sendPing();
+      this.client.reschedulePing(true);
+    }, SIGN_OF_LIFE_MS);
+  }
+
+  release(): void {
+    if (this.parked === null || this.isFull()) return;
+    const { parked } = this;
+    this.stop();
+    parked();
+  }
+
+  stop(): void {
+    clearInterval(this.pinging);
+    this.parked = null;
+  }
 }
 
 interface Acknowledgement {

@@ -1,5 +1,7 @@
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { CommandFailure } from './failure';
+
+type ParseArgsOptionsConfig = NonNullable<ParseArgsConfig['options']>;
 
 /**
  * `parseArgs`, strict, with failures that show how the command is written.

@@ -136,6 +136,11 @@ export const settings = {
   FOLLOWING_TOLERANCE_SHARE: decimal(0, 1)
     .default(0.05)
     .describe('The same as a share of its rating; the larger counts.'),
+  DEVICE_SETTLE_SECONDS: decimal(0, 60)
+    .default(5)
+    .describe(
+      'A device has reached a new setpoint after this, s; until then its reading and a meter above it may not fit together.',
+    ),
   NOT_FOLLOWING_RETRY_SECONDS: wholeNumber(10, 86_400)
     .default(300)
     .describe('A device that did not follow is tried again after this, s.'),

@@ -181,15 +181,17 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
   const sent = plan.devices.filter(({ publish }) => publish !== 'none');
   if (sent.length > 0) {
     await tx.query(
-      `insert into device_control as c (device_key, pending_kw, pending_low_kw, pending_high_kw, pending_valid_until, pending_plan_id)
-       select d.device_key, p.kw, p.kw, p.kw, to_timestamp($3 / 1000.0), $4
+      `insert into device_control as c (device_key, pending_kw, pending_low_kw, pending_high_kw, pending_valid_until, pending_plan_id, moved_at)
+       select d.device_key, p.kw, p.kw, p.kw, to_timestamp($3 / 1000.0), $4, now()
          from unnest($1::text[], $2::float8[]) as p (device_id, kw) join devices d using (device_id)
        on conflict (device_key) do update set
          pending_kw = excluded.pending_kw,
          pending_low_kw = least(c.pending_low_kw, excluded.pending_kw),
          pending_high_kw = greatest(c.pending_high_kw, excluded.pending_kw),
          pending_valid_until = excluded.pending_valid_until,
-         pending_plan_id = excluded.pending_plan_id`,
+         pending_plan_id = excluded.pending_plan_id,
+         moved_at = case when coalesce(c.pending_kw, c.acknowledged_kw) is distinct from excluded.pending_kw
+                         then now() else c.moved_at end`,
       [sent.map(({ deviceId }) => deviceId), sent.map(({ targetKw }) => targetKw), validUntilMs, planId],
     );
   }
@@ -236,22 +238,25 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
 }
 
 async function storeUncontrolled(tx: Queryable, { plan }: PlanRecord): Promise<void> {
-  const metered = plan.nodes.filter(({ meteredUncontrolledKw }) => meteredUncontrolledKw !== null);
+  const metered = plan.nodes.flatMap(({ feederId, meteredUncontrolledKw }) =>
+    meteredUncontrolledKw === null ? [] : [{ feederId, ...meteredUncontrolledKw }],
+  );
   if (metered.length === 0) return;
   await tx.query(
-    `insert into feeder_uncontrolled as u (feeder_id, half_hour, high_kw, low_kw)
-     select p.feeder_id, floor(extract(epoch from now()) / 1800), p.kw, p.kw
-       from unnest($1::text[], $2::float8[]) as p (feeder_id, kw)
+    `insert into feeder_uncontrolled as u (feeder_id, latest_high_kw, latest_low_kw, half_hour, high_kw, low_kw)
+     select p.feeder_id, p.high, p.low, floor(extract(epoch from now()) / 1800), p.high, p.low
+       from unnest($1::text[], $2::float8[], $3::float8[]) as p (feeder_id, high, low)
      on conflict (feeder_id) do update set
+       latest_high_kw = excluded.latest_high_kw,
+       latest_low_kw = excluded.latest_low_kw,
        half_hour = excluded.half_hour,
        high_kw = case when u.half_hour = excluded.half_hour then greatest(u.high_kw, excluded.high_kw) else excluded.high_kw end,
        low_kw = case when u.half_hour = excluded.half_hour then least(u.low_kw, excluded.low_kw) else excluded.low_kw end,
        previous_high_kw = case u.half_hour when excluded.half_hour then u.previous_high_kw
                                            when excluded.half_hour - 1 then u.high_kw end,
        previous_low_kw = case u.half_hour when excluded.half_hour then u.previous_low_kw
-                                          when excluded.half_hour - 1 then u.low_kw end
-     where u.half_hour <> excluded.half_hour or excluded.high_kw > u.high_kw or excluded.low_kw < u.low_kw`,
-    [metered.map(({ feederId }) => feederId), metered.map(({ meteredUncontrolledKw }) => meteredUncontrolledKw)],
+                                          when excluded.half_hour - 1 then u.low_kw end`,
+    [metered.map(({ feederId }) => feederId), metered.map(({ highKw }) => highKw), metered.map(({ lowKw }) => lowKw)],
   );
 }
 

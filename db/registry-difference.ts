@@ -35,7 +35,9 @@ export const wantedDevices = ({ devices }: RegistryFile): Wanted =>
       {
         ...given(said),
         feederOrigin: 'registry',
-        ...(said.maxImportKw == null && said.maxExportKw == null ? {} : { ratingOrigin: 'registry' }),
+        ...((said.maxImportKw ?? null) === null && (said.maxExportKw ?? null) === null
+          ? {}
+          : { ratingOrigin: 'registry' }),
       },
     ]),
   );

@@ -55,6 +55,8 @@ interface FeederRow {
   readonly age_seconds: number | null;
   readonly high_kw: number | null;
   readonly low_kw: number | null;
+  readonly latest_high_kw: number | null;
+  readonly latest_low_kw: number | null;
 }
 
 const readFeeders = async (tx: Queryable, rootFeederId: string): Promise<FeederRow[]> => {
@@ -64,7 +66,7 @@ const readFeeders = async (tx: Queryable, rootFeederId: string): Promise<FeederR
             m.flow_kw,
             (extract(epoch from now() - m.sampled_at) - least(m.clock_least_ms, m.clock_previous_ms) / 1000.0)::float8 as age_seconds,
             greatest(u.high_kw, u.previous_high_kw) as high_kw,
-            least(u.low_kw, u.previous_low_kw) as low_kw
+            least(u.low_kw, u.previous_low_kw) as low_kw, u.latest_high_kw, u.latest_low_kw
        from feeders f
        left join meter_state m using (feeder_id)
        left join feeder_uncontrolled u using (feeder_id)
@@ -87,10 +89,13 @@ const feederNode = (row: FeederRow): FeederNode => ({
       : {
           flowKw: row.flow_kw,
           ageSeconds: Math.max(0, row.age_seconds),
-          worstUncontrolledKw:
-            row.high_kw === null || row.low_kw === null ? null : { highKw: row.high_kw, lowKw: row.low_kw },
+          lastUncontrolledKw: span(row.latest_high_kw, row.latest_low_kw),
+          worstUncontrolledKw: span(row.high_kw, row.low_kw),
         },
 });
+
+const span = (highKw: number | null, lowKw: number | null): { highKw: number; lowKw: number } | null =>
+  highKw === null || lowKw === null ? null : { highKw, lowKw };
 
 interface DeviceRow {
   readonly device_id: string;
@@ -121,6 +126,7 @@ interface DeviceRow {
   readonly pending_valid_ms: number | null;
   readonly off_setpoint_cycles: number | null;
   readonly not_following_ms: number | null;
+  readonly moved_ms: number | null;
 }
 
 const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceRow[]> => {
@@ -133,7 +139,8 @@ const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceR
             c.acknowledged_epoch = (select epoch from broker_session) as acknowledged_now,
             c.pending_kw, c.pending_low_kw, c.pending_high_kw,
             (extract(epoch from c.pending_valid_until) * 1000)::float8 as pending_valid_ms,
-            c.off_setpoint_cycles, (extract(epoch from c.not_following_until) * 1000)::float8 as not_following_ms
+            c.off_setpoint_cycles, (extract(epoch from c.not_following_until) * 1000)::float8 as not_following_ms,
+            (extract(epoch from c.moved_at) * 1000)::float8 as moved_ms
        from feeders f
        join devices d using (feeder_id)
        left join device_state s using (device_key)
@@ -173,6 +180,7 @@ const deviceOf = (row: DeviceRow, nowMs: number): Device => ({
     row.acknowledged_kw === null || row.acknowledged_valid_ms === null
       ? null
       : { targetKw: row.acknowledged_kw, validUntilMs: row.acknowledged_valid_ms },
+  movedAtMs: row.moved_ms,
   pending: pendingOf(row),
   offSetpointCycles: row.off_setpoint_cycles ?? 0,
   notFollowingUntilMs: row.not_following_ms,

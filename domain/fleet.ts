@@ -28,6 +28,8 @@ export interface MeterReading {
   readonly ageSeconds: number;
   /** Highest and lowest uncontrolled flow that plans derived from this meter in about the last hour; null before the first. */
   readonly worstUncontrolledKw: { readonly highKw: number; readonly lowKw: number } | null;
+  /** Span in which the plan before this one believed the uncontrolled flow to be; null before the first. */
+  readonly lastUncontrolledKw: { readonly highKw: number; readonly lowKw: number } | null;
 }
 
 /** The latest sample of a device, already in the inside sign. */
@@ -78,6 +80,8 @@ export interface Device {
   readonly reading: DeviceReading | null;
   /** Last command the broker acknowledged. */
   readonly acknowledged: Command | null;
+  /** When a plan last gave it another target than the one before, ms; null when none ever did. */
+  readonly movedAtMs: number | null;
   /** Sent after `acknowledged` and not acknowledged: the device may or may not have any of it. */
   readonly pending: PendingCommand | null;
   /** Cycles in a row that it was off its setpoint by more than the tolerance. */
@@ -113,6 +117,8 @@ export interface PlanSettings {
   /** Off-setpoint tolerance: the larger of this and `followingToleranceShare` of the rating. */
   readonly followingToleranceKw: number;
   readonly followingToleranceShare: number;
+  /** A device has reached its new setpoint after this. Default 5. */
+  readonly settleSeconds: number;
   /** A device that does not follow is tried again after this long. Default 300. */
   readonly notFollowingRetrySeconds: number;
 }

@@ -33,7 +33,7 @@ export function planTree(snapshot: TreeSnapshot): TreePlan {
   const tree = feederTree(snapshot.feeders);
   const limits = limitsOf(snapshot, tree);
   const states = statesOf(snapshot, tree);
-  const uncontrolled = uncontrolledFlow(tree, states, snapshot.settings);
+  const uncontrolled = uncontrolledFlow(tree, states, snapshot.nowMs, snapshot.settings);
   const feeders: Feeders = { tree, limits, ...fixedFlow(tree, states, uncontrolled) };
   const decided =
     snapshot.mode === 'disabled'

@@ -63,7 +63,7 @@ export interface NodePlan {
   readonly uncontrolledHighKw: number;
   readonly uncontrolledLowKw: number;
   /** Uncontrolled flow derived from this node's fresh meter; null otherwise. Stored to know the worst of the last hour. */
-  readonly meteredUncontrolledKw: number | null;
+  readonly meteredUncontrolledKw: { readonly highKw: number; readonly lowKw: number } | null;
   readonly meterStale: boolean;
   /** The limit that holds devices back here, or 'none'. */
   readonly binding: 'import' | 'export' | 'none';

@@ -24,14 +24,14 @@ export function registerFleetMetrics(registry: Registry, fleet: Fleet): void {
       },
     });
   };
-  const perFeeder = (name: string, help: string, read: (feederId: string) => number): void => {
+  const perFeeder = (name: string, help: string, of: 'flowKw' | 'wantedKw'): void => {
     new Gauge({
       name: `derms_simulator_${name}`,
       help,
       labelNames: ['feeder'],
       registers: [registry],
       collect() {
-        for (const feeder of fleet.feederIds) this.set({ feeder }, read(feeder));
+        for (const feeder of fleet.feederFlows()) this.set({ feeder: feeder.feederId }, feeder[of]);
       },
     });
   };
@@ -52,6 +52,6 @@ export function registerFleetMetrics(registry: Registry, fleet: Fleet): void {
       for (const [outcome, count] of Object.entries(fleet.counts().setpoints)) this.inc({ outcome }, count);
     },
   });
-  perFeeder('feeder_flow_kw', 'True flow through a feeder, kW, import positive.', (id) => fleet.meterFlowKw(id));
-  perFeeder('feeder_wanted_kw', 'Flow if nobody asked any device for anything, kW.', (id) => fleet.wantedFlowKw(id));
+  perFeeder('feeder_flow_kw', 'True flow through a feeder, kW, import positive.', 'flowKw');
+  perFeeder('feeder_wanted_kw', 'Flow if nobody asked any device for anything, kW.', 'wantedKw');
 }

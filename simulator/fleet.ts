@@ -140,6 +140,17 @@ export class Fleet {
     return this.flowAt(this.world.wantedFlowsKw(), feederId);
   }
 
+  /** Both for every feeder at once. */
+  feederFlows(): readonly { readonly feederId: string; readonly flowKw: number; readonly wantedKw: number }[] {
+    const flows = this.world.flowsKw();
+    const wanted = this.world.wantedFlowsKw();
+    return this.feederIds.map((feederId) => ({
+      feederId,
+      flowKw: this.flowAt(flows, feederId),
+      wantedKw: this.flowAt(wanted, feederId),
+    }));
+  }
+
   /** Lowest and highest true flow since the start, or since `resetFlowExtremes`; looked at four times a second. */
   flowExtremes(feederId: string): FlowExtremes {
     return this.world.extremes(feederId);

@@ -10,12 +10,12 @@ import type { Authentication } from './authentication';
  *
  * @throws {DermsError} UNAUTHENTICATED
  */
-export function actorOf(route: Route, { callerOf }: Authentication, request: Request, requestId: string): Actor {
+export function actorOf(route: Route, authentication: Authentication, request: Request, requestId: string): Actor {
   const from = { requestId, address: request.ip ?? 'unknown' };
   if (route.role === 'anyone') return { user: 'anyone', role: 'anyone', ...from };
   const token = /^Bearer ([\w.~+/=-]{1,4096})$/i.exec(request.get('Authorization') ?? '')?.[1];
   if (token === undefined) throw new DermsError('UNAUTHENTICATED', 'This needs an access token.');
-  const caller = callerOf(token);
+  const caller = authentication.callerOf(token);
   if (caller === null) throw new DermsError('UNAUTHENTICATED', 'The access token is not valid, or not any more.');
   return { ...caller, ...from };
 }

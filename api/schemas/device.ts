@@ -3,7 +3,7 @@ import { registryDeviceSchema } from '../../contracts/registry-file';
 import { DEVICE_TYPES } from '../../contracts/topics';
 import { idSchema, timestampSchema } from './fields';
 
-const { deviceId: _id, deviceType: _type, feederId, ...settable } = registryDeviceSchema.shape;
+const { feederId, ...settable } = registryDeviceSchema.omit({ deviceId: true, deviceType: true }).shape;
 
 /** What is left out stays; `null` clears what may be empty. */
 export const devicePatchBody = z

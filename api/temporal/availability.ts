@@ -3,7 +3,8 @@ import { withinTime } from '../within-time';
 import { temporalFailureOf } from './temporal-failure';
 
 const SERVICE = 'temporal.api.workflowservice.v1.WorkflowService';
-const SERVING = 1;
+/** `ServingStatus` of gRPC's health protocol, as the number it is on the wire. */
+const SERVING: number = 1;
 /** Longest that the question may take, and how long its answer counts, ms. */
 const WITHIN_MS = 1_000;
 const FRESH_MS = 1_000;
@@ -27,7 +28,7 @@ export async function checkTemporal(connection: Connection, withinMs: number): P
   const check = connection.withAbortSignal(AbortSignal.timeout(withinMs), () =>
     connection.withDeadline(Date.now() + withinMs, () => connection.healthService.check({ service: SERVICE })),
   );
-  const { status } = await withinTime(check, withinMs);
+  const status: number = (await withinTime(check, withinMs)).status;
   if (status !== SERVING) throw new Error(`it says that it does not serve (${String(status)})`);
 }
 

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { parseRegistryFile, type RegistryFile } from '../../contracts/registry-file';
-import { DermsError } from '../../domain/errors';
 import { createApiClient } from '../api-client';
 import type { Command } from '../context';
 import { CommandFailure } from '../failure';
@@ -30,11 +29,11 @@ export const registry: Command = async (argv, { print, environment }) => {
   const { values, positionals } = readOptions(USAGE, argv, options, 2);
   const [verb, path = ''] = positionals;
   if (verb !== 'apply') throw new CommandFailure(`Usage: ${USAGE}`);
-  const { simulation: _simulation, ...file } = await readFileAt(path);
+  const { feeders, devices } = await readFileAt(path); // what a simulator reads beside them stays here
   const answer = await createApiClient(environment).call(answerSchema, {
     method: 'POST',
     path: `/api/registry?validateOnly=${String(values['dry-run'])}&prune=${String(values.prune)}`,
-    body: file,
+    body: { feeders, devices },
   });
   print(values.json ? JSON.stringify(answer) : inWords(answer));
   return 0;
@@ -44,7 +43,7 @@ async function readFileAt(path: string): Promise<RegistryFile> {
   try {
     return parseRegistryFile(await readFile(path, 'utf8'));
   } catch (cause) {
-    if (cause instanceof DermsError) {
+    if (hasFaults(cause)) {
       const faults = cause.faults.map(({ pointer, message }) => `  ${pointer}: ${message}`);
       throw new CommandFailure([`${path}: ${cause.message}`, ...faults].join('\n'), 1, { cause });
     }
@@ -52,6 +51,10 @@ async function readFileAt(path: string): Promise<RegistryFile> {
     throw new CommandFailure(`${path} cannot be read: ${message}`, 2, { cause });
   }
 }
+
+/** What `parseRegistryFile` throws. */
+const hasFaults = (error: unknown): error is Error & { faults: { pointer: string; message: string }[] } =>
+  error instanceof Error && 'faults' in error;
 
 const inWords = ({ applied, feeders, devices }: z.output<typeof answerSchema>): string =>
   [

@@ -105,6 +105,8 @@ create table device_control (
   pending_high_kw          kw,
   pending_valid_until      timestamptz,
   pending_plan_id          uuid,
+  -- When a plan last gave it another target than the one before.
+  moved_at                 timestamptz,
   off_setpoint_cycles      integer not null default 0,
   not_following_until      timestamptz
 ) with (fillfactor = 50);
@@ -118,9 +120,12 @@ create table broker_session (
 );
 insert into broker_session (epoch, started_at) values (1, now());
 
--- Highest and lowest uncontrolled flow derived from a node's meter, by half hours: what a stale meter counts at.
+-- Highest and lowest uncontrolled flow derived from a node's meter, by half hours: what a stale meter counts at. The latest: what is
+-- believed while devices are under way.
 create table feeder_uncontrolled (
   feeder_id        der_id primary key references feeders on delete cascade,
+  latest_high_kw   kw not null,
+  latest_low_kw    kw not null,
   half_hour        integer not null,
   high_kw          kw not null,
   low_kw           kw not null,
@@ -266,6 +271,8 @@ create table dispatches (
                                                          'refused', 'cancelled', 'superseded', 'expired')),
   requested_by            text not null,
   request_digest          text not null,
+  -- What the requester was answered: given again when the same request comes again.
+  answer                  jsonb not null default '{}',
   accepted_at             timestamptz not null default now(),
   baseline_kw             kw,
   report                  jsonb,

@@ -55,6 +55,7 @@ async function main(): Promise<void> {
         deadbandKw: settings.DEADBAND_KW,
         followingToleranceKw: settings.FOLLOWING_TOLERANCE_KW,
         followingToleranceShare: settings.FOLLOWING_TOLERANCE_SHARE,
+        settleSeconds: settings.DEVICE_SETTLE_SECONDS,
         notFollowingRetrySeconds: settings.NOT_FOLLOWING_RETRY_SECONDS,
       }),
       planTree,

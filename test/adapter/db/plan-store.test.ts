@@ -15,6 +15,7 @@ const POLICY = {
   deadbandKw: 0.1,
   followingToleranceKw: 0.5,
   followingToleranceShare: 0.05,
+  settleSeconds: 5,
   notFollowingRetrySeconds: 300,
 };
 const CHAIN = '11111111-1111-4111-8111-111111111111';

@@ -1,0 +1,51 @@
+import { cancel } from './commands/cancel';
+import { dispatch } from './commands/dispatch';
+import { feeders } from './commands/feeders';
+import { hashPassword } from './commands/hash-password';
+import { registry } from './commands/registry';
+import { status } from './commands/status';
+import type { CliContext, Command } from './context';
+import { CommandFailure } from './failure';
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  status,
+  feeders,
+  dispatch,
+  cancel,
+  registry,
+  'hash-password': hashPassword,
+};
+
+const HELP = `npm run derms -- COMMAND
+
+  status                        what works and what does not; exit code 0, 1 degraded, 2 down
+  feeders                       every feeder, worst first
+  dispatch --feeder F …         hold a limit at a feeder for a while
+  cancel DISPATCH --reason R    end a dispatch now
+  registry apply FILE           apply a registry file (--dry-run shows the difference)
+  hash-password                 a hash for AUTH_USERS
+
+The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
+.local/cli.env, which npm start writes. --json prints what the API says.`;
+
+/** Runs one command; failures that people can act on become a message and an exit code. */
+export async function run(
+  argv: readonly string[],
+  context: CliContext,
+  printError: (text: string) => void,
+): Promise<number> {
+  const [name = 'help', ...rest] = argv;
+  if (['help', '--help', '-h'].includes(name)) {
+    context.print(HELP);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  try {
+    if (command === undefined) throw new CommandFailure(`There is no command "${name}".\n\n${HELP}`);
+    return await command(rest, context);
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    printError(error.message);
+    return error.exitCode;
+  }
+}

@@ -1,0 +1,28 @@
+import type { PlanSettings } from '../fleet';
+import { commandsInForce, type PowerSpan } from './commands';
+import type { DeviceState } from './device-state';
+
+/**
+ * Where a device may have stood when a meter above it was read, kW.
+ *
+ * Device and meter are read at different moments. While a device is on its way to a new setpoint the difference of the
+ * two is not what nobody controls: taken as that, each cut would look like load that went away, and be given back. So a
+ * device that may have been under way at one of the two readings counts with the whole way from its reading to its
+ * command; one that was read at rest both times, before it was told to move or after it settled, counts at its reading.
+ */
+export function spanAtMeterReading(
+  { device, nowKw }: DeviceState,
+  meterAtMs: number,
+  nowMs: number,
+  { settleSeconds }: PlanSettings,
+): PowerSpan {
+  const atRest = { lowKw: nowKw, highKw: nowKw };
+  const { movedAtMs, reading } = device;
+  const commands = commandsInForce(device, nowMs);
+  if (movedAtMs === null || reading === null || commands === null) return atRest;
+  const readAtMs = nowMs - reading.ageSeconds * 1000;
+  const settledAtMs = movedAtMs + settleSeconds * 1000;
+  const sameSide = Math.max(readAtMs, meterAtMs) <= movedAtMs || Math.min(readAtMs, meterAtMs) >= settledAtMs;
+  if (sameSide) return atRest;
+  return { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) };
+}
