@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DermsError } from '../domain/errors';
+import { idSchema, isNearYear } from './schemas/fields';
 
 /** A cursor names the last entry of a page. Opaque to callers; checked like everything else that comes from outside. */
 export const encodeCursor = (values: readonly (string | number)[]): string =>
@@ -32,8 +33,10 @@ export function pageOfRows<Row>(
   return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(cursorOf(last)) : null };
 }
 
-export const timeCursor = z.tuple([z.iso.datetime({ precision: 6 })]);
-export const idCursor = z.tuple([z.string().max(128)]);
+/** As `db/exact-utc.ts` writes it. */
+export const exactTime = z.iso.datetime({ precision: 6 }).refine(isNearYear);
+export const timeCursor = z.tuple([exactTime]);
+export const idCursor = z.tuple([idSchema]);
 export const numberCursor = z.tuple([z.number().int().min(0)]);
 
 function jsonIn(cursor: string): unknown {

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { DermsError, type FieldFault } from '../domain/errors';
 import type { Route, RouteInput } from './route';
 
@@ -19,7 +19,7 @@ export function readInput(route: Route, request: Request): Omit<RouteInput, 'act
   };
   const input = {
     params: read(route.params, request.params, '/path'),
-    query: read(route.query, request.query, '/query'),
+    query: read(route.query ?? NO_QUERY, request.query, '/query'),
     headers: read(route.headers, namedHeaders(route.headers, request), '/header'),
     body: route.body === undefined || route.readBody ? undefined : read(route.body, request.body, ''),
   };
@@ -27,6 +27,8 @@ export function readInput(route: Route, request: Request): Omit<RouteInput, 'act
   if (route.readBody) input.body = route.readBody(request.body);
   return input as Omit<RouteInput, 'actor'>; // objects by their schemas, which are objects
 }
+
+const NO_QUERY = z.strictObject({});
 
 /** Only the headers that the route knows: a request has many more, which are nobody's mistake. */
 function namedHeaders(schema: z.ZodObject | undefined, request: Request): Record<string, string> {

@@ -7,7 +7,7 @@ import { startBenchServers, type BenchServers } from './servers';
 import type { BenchmarkRow } from './table';
 
 const ROUNDS = 3;
-const BACKLOG = 200_000;
+const BACKLOG = 400_000;
 const LEAST_RATIO = 0.5;
 const LEAST_PER_SECOND = 20_000;
 /** Above what has to be held, so that the minute shows there is room. */

@@ -1,9 +1,15 @@
 import { cpus, loadavg } from 'node:os';
+import { benchmarkCycle } from './cycle';
+import { benchmarkDispatch } from './dispatch';
 import { benchmarkIngest } from './ingest';
+import { benchmarkLoops } from './loops';
 import { tableOf, type Benchmark, type BenchmarkRow } from './table';
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   ingest: benchmarkIngest,
+  cycle: benchmarkCycle,
+  loops: benchmarkLoops,
+  dispatch: benchmarkDispatch,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */

@@ -13,7 +13,13 @@ import { DEVICE_TYPES, ID_PATTERN } from './topics';
  */
 const MAX_KW = 1e6; // a gigawatt: beyond it is a broken number, as in telemetry
 const id = z.string().regex(ID_PATTERN, 'is not an id: 1 to 128 of A-Z a-z 0-9 . _ : -');
-const name = z.string().min(1).max(200).nullable().optional();
+const name = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has control characters')
+  .nullable()
+  .optional();
 const kw = z.number().min(-MAX_KW).max(MAX_KW);
 const limitKw = z.number().min(0).max(MAX_KW);
 const share = z.number().min(0).max(1);

@@ -10,10 +10,12 @@ import { boolArray, float8Array, int4Array, textArray, timestamptzArray, uuidArr
  * `waitedMs` is how long the batch has been in our hands: arrival is Postgres' `now()` less that, so that it stands on
  * the same clock as the age of a sample, and our own waiting (a database that was away) is not taken for clock skew.
  */
-export const createTelemetryStore = (db: Queryable) => ({
-  storeDeviceSamples: (samples: DeviceSamples, waitedMs: number): Promise<StoreOutcome> =>
-    outcomeOf(
-      db.query<{ stored: number }>(STORE_DEVICE_SAMPLES, [
+export function createTelemetryStore(db: Queryable) {
+  const deviceSamples = new BatchInsert(db, STORE_DEVICE_SAMPLES);
+  const meterSamples = new BatchInsert(db, STORE_METER_SAMPLES);
+  return {
+    storeDeviceSamples: (samples: DeviceSamples, waitedMs: number): Promise<StoreOutcome> =>
+      deviceSamples.run([
         int4Array(samples.deviceKey),
         timestamptzArray(samples.sampledAtMs),
         uuidArray(samples.messageId),
@@ -26,19 +28,58 @@ export const createTelemetryStore = (db: Queryable) => ({
         textArray(samples.faultCode),
         waitedMs,
       ]),
-    ),
 
-  storeMeterSamples: (samples: MeterSamples, waitedMs: number): Promise<StoreOutcome> =>
-    outcomeOf(
-      db.query<{ stored: number }>(STORE_METER_SAMPLES, [
+    storeMeterSamples: (samples: MeterSamples, waitedMs: number): Promise<StoreOutcome> =>
+      meterSamples.run([
         textArray(samples.feederId),
         timestamptzArray(samples.sampledAtMs),
         uuidArray(samples.messageId),
         float8Array(samples.flowKw),
         waitedMs,
       ]),
-    ),
-});
+  };
+}
+
+/** After a duplicate so many batches expect more of them: they come in rows, after a reconnect or from one agent. */
+const EXPECT_DUPLICATES_FOR = 50;
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Inserts a batch, at first as if nothing of it were there: `on conflict` costs a third of the insert, and on most
+ * days no message comes twice. A duplicate fails the whole statement, which is then run again with `on conflict`.
+ */
+class BatchInsert {
+  private expectDuplicates = 0;
+
+  constructor(
+    private readonly db: Queryable,
+    private readonly sql: (onConflict: string) => string,
+  ) {}
+
+  async run(values: unknown[]): Promise<StoreOutcome> {
+    if (this.expectDuplicates === 0) {
+      try {
+        return await this.attempt('', values);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || error.code !== UNIQUE_VIOLATION) throw error;
+        this.expectDuplicates = EXPECT_DUPLICATES_FOR;
+      }
+    }
+    this.expectDuplicates -= 1;
+    return this.attempt('on conflict do nothing', values);
+  }
+
+  private async attempt(onConflict: string, values: unknown[]): Promise<StoreOutcome> {
+    try {
+      const { rows } = await this.db.query<{ stored: number }>(this.sql(onConflict), values);
+      return { stored: rows[0]?.stored ?? 0 };
+    } catch (error) {
+      const refused = refusalOf(error);
+      if (refused === null) throw error;
+      return { refused, detail: (error as DatabaseError).message }; // refusalOf took it for one
+    }
+  }
+}
 
 /**
  * The clock's columns of a state row: least receive delay of this half hour and of the one before. Only a sample that
@@ -55,7 +96,7 @@ const CLOCK_UPDATE = `
                              when excluded.clock_half_hour = s.clock_half_hour + 1 then s.clock_least_ms end`;
 
 /** State follows only from what was stored now, newest per device, in key order so that two batches never deadlock. */
-const STORE_DEVICE_SAMPLES = `
+const STORE_DEVICE_SAMPLES = (onConflict: string): string => `
   with stored as (
     insert into telemetry (device_key, sampled_at, received_at, message_id, power_kw, energy_kwh, soc, voltage_v,
                            current_a, online, fault_code)
@@ -65,7 +106,7 @@ const STORE_DEVICE_SAMPLES = `
                   $8::float8[], $9::boolean[], $10::text[])
         as given (device_key, sampled_at, message_id, power_kw, energy_kwh, soc, voltage_v, current_a, online,
                   fault_code)
-    on conflict do nothing
+    ${onConflict}
     returning device_key, sampled_at, received_at, message_id, power_kw, energy_kwh, soc, voltage_v, current_a, online,
               fault_code),
   latest as (
@@ -83,13 +124,13 @@ const STORE_DEVICE_SAMPLES = `
     where excluded.sampled_at > s.sampled_at)
   select count(*)::integer as stored from stored`;
 
-const STORE_METER_SAMPLES = `
+const STORE_METER_SAMPLES = (onConflict: string): string => `
   with stored as (
     insert into meter_readings (feeder_id, sampled_at, received_at, message_id, flow_kw)
     select feeder_id, sampled_at, now() - $5 * interval '1 millisecond', message_id, flow_kw
       from unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::float8[])
         as given (feeder_id, sampled_at, message_id, flow_kw)
-    on conflict do nothing
+    ${onConflict}
     returning feeder_id, sampled_at, received_at, message_id, flow_kw),
   latest as (
     select distinct on (feeder_id) * from stored order by feeder_id, sampled_at desc),
@@ -109,20 +150,11 @@ const FOREIGN_KEY_VIOLATION = '23503';
 /** Data exception, integrity constraint violation, program limit exceeded: another row would fare better. */
 const FAULTS_OF_A_ROW = ['22', '23', '54'];
 
-async function outcomeOf(query: Promise<{ rows: { stored: number }[] }>): Promise<StoreOutcome> {
-  try {
-    return { stored: (await query).rows[0]?.stored ?? 0 };
-  } catch (error) {
-    const refused = refusalOf(error);
-    if (refused === null) throw error;
-    return { refused, detail: (error as DatabaseError).message }; // refusalOf took it for one
-  }
-}
-
-/** null when it is not about what was in the batch. A row without a partition violates a check that has no name. */
+/** null when it is not about what was in the batch, or only that it was there already. A row without a partition violates a check that has no name. */
 export function refusalOf(error: unknown): 'row' | 'no-partition' | 'registry-changed' | null {
   if (!(error instanceof DatabaseError) || error.code === undefined) return null;
   if (error.code === CHECK_VIOLATION && error.constraint === undefined) return 'no-partition';
   if (error.code === FOREIGN_KEY_VIOLATION) return 'registry-changed';
+  if (error.code === UNIQUE_VIOLATION) return null;
   return FAULTS_OF_A_ROW.includes(error.code.slice(0, 2)) ? 'row' : null;
 }

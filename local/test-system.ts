@@ -72,7 +72,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
     simulator: with_({ ...base.simulator, ...broker }),
   };
   const running = new Map<ProgramName, ChildProcess>();
-  const readyUrls = readyUrlsOf(ports);
+  const readyUrls = readyUrlsOf(ports, (environments.worker['WORKER_ROLES'] ?? '').split(','));
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
@@ -117,11 +117,13 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
   };
 }
 
-function readyUrlsOf(ports: StackPorts): Record<ProgramName, readonly string[]> {
+function readyUrlsOf(ports: StackPorts, roles: readonly string[]): Record<ProgramName, readonly string[]> {
   const ready = (offset: number): string => `http://127.0.0.1:${String(ports.metrics + offset)}/ready`;
   return {
     api: [`${apiUrl(ports)}/api/ready`],
-    worker: ['parent', ...WORKER_ROLES].map((_, index) => ready(METRICS_OFFSETS.worker + index)),
+    worker: ['parent', ...WORKER_ROLES].flatMap((name, index) =>
+      name === 'parent' || roles.includes(name) ? [ready(METRICS_OFFSETS.worker + index)] : [],
+    ),
     simulator: [ready(METRICS_OFFSETS.simulator)],
   };
 }

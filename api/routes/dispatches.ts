@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOfRows, readCursor } from '../cursor';
+import { exactTime, pageOfRows, readCursor } from '../cursor';
 import { cancelAndConfirm } from '../dispatch/cancel';
 import { requestDispatch } from '../dispatch/request';
 import { answer, defineRoute, type Route } from '../route';
@@ -12,11 +12,11 @@ import {
   dispatchStorySchema,
   idempotencyHeader,
 } from '../schemas/dispatch';
-import { cursorField, flagField, idSchema, pageLimit, pageOf, uuidSchema } from '../schemas/fields';
+import { cursorField, flagField, idSchema, pageLimit, pageOf, textField, uuidSchema } from '../schemas/fields';
 import { dispatchUrl } from '../temporal-links';
 
 const dispatchParams = z.strictObject({ dispatchId: uuidSchema });
-const acceptanceCursor = z.tuple([z.iso.datetime({ precision: 6 }), z.uuid()]);
+const acceptanceCursor = z.tuple([exactTime, z.uuid()]);
 
 export const dispatchRoutes: readonly Route[] = [
   defineRoute({
@@ -127,7 +127,7 @@ export const dispatchRoutes: readonly Route[] = [
     description: 'Answers when nothing of it holds any more, or after 5 s with 202 and why that is not known yet.',
     role: 'operator',
     params: dispatchParams,
-    body: z.strictObject({ reason: z.string().min(1).max(500) }),
+    body: z.strictObject({ reason: textField(500) }),
     answers: {
       200: { description: 'Cancelled, and in effect.', schema: dispatchCancelledSchema },
       202: { description: 'Cancelled; the loop has not confirmed it yet.', schema: dispatchCancelledSchema },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOfRows, readCursor } from '../cursor';
+import { exactTime, pageOfRows, readCursor } from '../cursor';
 import { answer, defineRoute, type Route } from '../route';
 import {
   cursorField,
@@ -36,7 +36,7 @@ const cycleSchema = z
   })
   .meta({ id: 'Cycle' });
 
-const cycleCursor = z.tuple([z.iso.datetime({ precision: 6 }), z.number().int().min(0)]);
+const cycleCursor = z.tuple([exactTime, z.number().int().min(0)]);
 
 export const feederSeriesRoutes: readonly Route[] = [
   defineRoute({

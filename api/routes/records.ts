@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { REFUSAL_REASONS } from '../../contracts/envelope';
 import { numberCursor, pageOfRows, readCursor } from '../cursor';
 import { answer, defineRoute, type Route } from '../route';
-import { cursorField, pageLimit, pageOf, timestampSchema } from '../schemas/fields';
+import { cursorField, pageLimit, pageOf, textField, timestampSchema } from '../schemas/fields';
 
 const refusedMessage = z
   .strictObject({
@@ -66,9 +66,9 @@ export const recordRoutes: readonly Route[] = [
     summary: 'Who did what, refused attempts too; newest first',
     role: 'admin',
     query: z.strictObject({
-      actor: z.string().max(128).optional(),
-      action: z.string().max(128).optional(),
-      subject: z.string().max(128).optional(),
+      actor: textField(128).optional(),
+      action: textField(128).optional(),
+      subject: textField(128).optional(),
       limit: pageLimit(500, 100),
       cursor: cursorField,
     }),

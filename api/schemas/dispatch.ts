@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DISPATCH_TRANSITIONS, type DispatchState } from '../../domain/dispatch';
 import { HIGHEST_PRIMACY } from '../../domain/dispatch-rules';
-import { idSchema, limitKwSchema, signedKwSchema, timeSchema, timestampSchema, uuidSchema } from './fields';
+import { idSchema, limitKwSchema, signedKwSchema, textField, timeSchema, timestampSchema, uuidSchema } from './fields';
 
 export const dispatchStateSchema = z.enum(Object.keys(DISPATCH_TRANSITIONS) as DispatchState[]); // its own keys
 
@@ -21,7 +21,7 @@ export const dispatchBody = z
       .max(HIGHEST_PRIMACY)
       .default(100)
       .describe('Lower wins where two dispatches exclude each other; at equal numbers the earlier one.'),
-    reason: z.string().min(1).max(500),
+    reason: textField(500),
     randomizeStartSeconds: z
       .number()
       .int()

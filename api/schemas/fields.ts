@@ -5,14 +5,26 @@ import { ID_PATTERN } from '../../contracts/topics';
 export const idSchema = z.string().regex(ID_PATTERN, 'is not an id: 1 to 128 of A-Z a-z 0-9 . _ : -');
 export const uuidSchema = z.uuid('is not a UUID');
 
-/** In requests: a time without zone means nothing. Years that Postgres and `Date` agree on. */
+/** In requests: words of people. Neither control characters nor half a character, which Postgres would not take. */
+export const textField = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has control characters');
+
+/** In requests: a time without zone means nothing. */
 export const timeSchema = z.iso
   .datetime({
     offset: true,
     error: 'is not a time with its zone, such as 2026-05-01T17:00:00Z or 2026-05-01T19:00:00+02:00',
   })
   .refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time that exists')
-  .refine((text) => /^(19|20|21)\d\d-/.test(text), 'is not in this century or its neighbours');
+  .refine(isNearYear, 'is not in this century or its neighbours');
+/** Years that Postgres and `Date` read alike. */
+export function isNearYear(text: string): boolean {
+  return /^(19|20|21)\d\d-/.test(text);
+}
 /** In answers: ISO 8601, UTC. */
 export const timestampSchema = z.string().meta({ format: 'date-time' });
 

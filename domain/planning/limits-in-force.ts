@@ -45,7 +45,7 @@ export const byPrecedence = (a: ActiveDispatch, b: ActiveDispatch): number =>
 function narrowedBy(limits: NodeLimits, dispatch: ActiveDispatch): NodeLimits {
   const { dispatchId, importLimitKw, exportLimitKw, targetKw } = dispatch;
   const askedHigh = Math.min(importLimitKw ?? Infinity, targetKw ?? Infinity);
-  const askedLow = Math.max(exportLimitKw === null ? -Infinity : -exportLimitKw, targetKw ?? -Infinity);
+  const askedLow = Math.max(exportLimitKw === null ? -Infinity : 0 - exportLimitKw, targetKw ?? -Infinity);
   const highKw = Math.min(limits.high.kw, Math.max(askedHigh, limits.low.kw));
   const lowKw = Math.max(limits.low.kw, Math.min(askedLow, highKw));
   const source = { kind: 'dispatch', dispatchId } as const;

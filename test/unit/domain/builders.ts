@@ -20,7 +20,6 @@ export const SETTINGS: PlanSettings = {
   followingToleranceKw: 0.5,
   followingToleranceShare: 0.05,
   settleSeconds: 5,
-  settleSeconds: 5,
   notFollowingRetrySeconds: 300,
 };
 

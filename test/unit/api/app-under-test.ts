@@ -1,0 +1,168 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../../../api/app';
+import { createAuthentication } from '../../../api/auth/authentication';
+import { createLoginBackOff } from '../../../api/auth/login-back-off';
+import { createTokens, type Tokens } from '../../../api/auth/tokens';
+import type { HealthMonitor } from '../../../api/health/monitor';
+import { createApiMetrics } from '../../../api/metrics';
+import type { AppPorts } from '../../../api/ports';
+import { type Role } from '../../../config/auth-users';
+import { unmatchableHash } from '../../../config/password-hash';
+import type { AuditEntry } from '../../../db/audit';
+import { createLogger } from '../../../observability/logger';
+import { Registry } from '../../../observability/metrics';
+
+export const SECRET = 'a-secret-of-at-least-thirty-two-characters';
+export const tokens: Tokens = createTokens({ secret: SECRET, ttlSeconds: 3_600 });
+
+/** `Authorization` of a user who is named like the role. */
+export const bearer = (role: Role): Record<string, string> => ({
+  authorization: `Bearer ${tokens.issue({ user: role, role })}`,
+});
+
+const ROLE_USERS = (['viewer', 'operator', 'admin'] as const).map((role) => ({
+  user: role,
+  role,
+  hash: unmatchableHash(),
+}));
+
+/** A port that the test does not expect to be used: says its name when it is. */
+const only = <Port extends object>(name: string, given: Partial<Port> = {}): Port =>
+  new Proxy(given, {
+    get: (target, member) =>
+      Reflect.get(target, member) ?? (() => Promise.reject(new Error(`${name}.${String(member)} was not expected`))),
+  }) as Port; // what is not given is a function that fails
+
+const HEALTHY: HealthMonitor = {
+  start: () => Promise.resolve(),
+  stop: () => undefined,
+  dependency: () => ({ up: true, since: '2026-05-01T12:00:00.000Z', reason: null }),
+  loops: () => [],
+  loopsReadable: () => true,
+  schemaFault: () => null,
+};
+
+export interface Attempt extends AuditEntry {
+  readonly user: string;
+}
+
+export interface AppUnderTest {
+  readonly url: string;
+  readonly ports: AppPorts;
+  /** What was written to the audit outside of transactions. */
+  readonly attempts: readonly Attempt[];
+  call(method: string, path: string, options?: CallOptions): Promise<Called>;
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly as?: Role;
+  readonly body?: unknown;
+  readonly rawBody?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface Called {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly body: any; // whatever came: tests look into it
+}
+
+const STORES = ['feeders', 'loops', 'devices', 'telemetry', 'dispatches', 'registry', 'workflows'] as const;
+type Store = (typeof STORES)[number];
+/** Of the stores only what the test needs. */
+export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
+  readonly [Name in Store]?: Partial<AppPorts[Name]>;
+} & { readonly settings?: Partial<AppPorts['settings']> };
+
+/** The app on a port of its own, with ports that fail unless the test gives them. */
+export async function startApp(given: Given = {}): Promise<AppUnderTest> {
+  const attempts: Attempt[] = [];
+  const ports: AppPorts = {
+    log: given.log ?? createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false }),
+    metrics: given.metrics ?? createApiMetrics(new Registry()),
+    authentication:
+      given.authentication ??
+      createAuthentication(
+        ROLE_USERS,
+        tokens,
+        createLoginBackOff(() => performance.now()),
+      ),
+    health: given.health ?? HEALTHY,
+    stopping: given.stopping ?? (() => false),
+    feeders: only('feeders', given.feeders),
+    loops: only('loops', given.loops),
+    devices: only('devices', given.devices),
+    telemetry: only('telemetry', given.telemetry),
+    dispatches: only('dispatches', given.dispatches),
+    registry: only('registry', given.registry),
+    workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
+    audit: given.audit ?? {
+      list: () => Promise.resolve([]),
+      append: ({ user }, entry) => {
+        attempts.push({ user, ...entry });
+        return Promise.resolve();
+      },
+    },
+    settings: {
+      staleSeconds: 30,
+      temporalUiUrl: 'http://127.0.0.1:8233/',
+      temporalNamespace: 'derms',
+      metricsPath: '/metrics',
+      metricsEnabled: true,
+      requestTimeoutMs: 5_000,
+      checkAnswers: true,
+      ...given.settings,
+    },
+  };
+  const server = createServer(createApp(ports));
+  const url = await listen(server);
+  return {
+    url,
+    ports,
+    attempts,
+    call: (method, path, options) => call(url, method, path, options),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+}
+
+async function call(
+  url: string,
+  method: string,
+  path: string,
+  { as, body, rawBody, headers }: CallOptions = {},
+): Promise<Called> {
+  const sent = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(sent === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(as === undefined ? {} : bearer(as)),
+      ...headers,
+    },
+    ...(sent === undefined ? {} : { body: sent }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: parsed(text) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

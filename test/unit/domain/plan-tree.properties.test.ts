@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import type { TreeSnapshot } from '../../../domain/fleet';
+import type { NodePlan, TreePlan } from '../../../domain/plan';
+import { planTree } from '../../../domain/plan-tree';
+import { aCommand, aReading } from './builders';
+import { feasibleFleet } from './random-fleets';
+
+const NEAR = 1e-4;
+
+it('puts no node over a limit, for import or export, whenever that can be avoided', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), (snapshot) => {
+      for (const { high, low, plannedHighKw, plannedLowKw, missingKw } of planTree(snapshot).nodes) {
+        expect(plannedHighKw).toBeLessThanOrEqual(high.kw + NEAR);
+        expect(plannedLowKw).toBeGreaterThanOrEqual(low.kw - NEAR);
+        expect(missingKw).toBe(0);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it('leaves no usable headroom: an EV below its maximum and a PV below its rating have a full limit above them', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), (snapshot) => {
+      const plan = planTree(snapshot);
+      for (const device of snapshot.devices) {
+        const targetKw = plan.devices.find(({ deviceId }) => deviceId === device.deviceId)?.targetKw ?? NaN;
+        const above = nodesAbove(snapshot, plan, device.feederId);
+        if (device.deviceType === 'ev' && targetKw < (device.maxImportKw ?? 0) - NEAR) {
+          expect(above.some(({ high, plannedHighKw }) => plannedHighKw > high.kw - NEAR)).toBe(true);
+        }
+        if (device.deviceType === 'pv' && targetKw > NEAR - (device.maxExportKw ?? 0)) {
+          expect(above.some(({ low, plannedLowKw }) => plannedLowKw < low.kw + NEAR)).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('asks of no device more than its bounds', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), (snapshot) => {
+      const byId = new Map(snapshot.devices.map((device) => [device.deviceId, device]));
+      for (const { deviceId, targetKw } of planTree(snapshot).devices) {
+        const device = byId.get(deviceId);
+        expect(targetKw).toBeLessThanOrEqual((device?.maxImportKw ?? 0) + NEAR);
+        expect(targetKw).toBeGreaterThanOrEqual(-(device?.maxExportKw ?? 0) - NEAR);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('is the same to the bit whatever the order of its input', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), (snapshot) => {
+      const { feeders, devices } = snapshot;
+      const turned = { ...snapshot, feeders: feeders.toReversed(), devices: devices.toReversed() };
+      expect(planTree(turned)).toEqual(planTree(snapshot));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('lets every EV draw 0 or at least its minimum, and still breaks no import limit', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), fc.integer({ min: 1, max: 12 }), (snapshot, minImportKw) => {
+      const feeders = snapshot.feeders.map((feeder) => ({ ...feeder, exportLimitKw: 100_000 }));
+      const devices = snapshot.devices.map((device) => ({ ...device, minImportKw }));
+      const plan = planTree({ ...snapshot, feeders, devices });
+      plan.devices.forEach(({ targetKw }, index) => {
+        const device = devices[index];
+        if (device?.deviceType !== 'ev' || targetKw < NEAR) return;
+        expect(targetKw).toBeGreaterThanOrEqual(Math.min(minImportKw, device.maxImportKw ?? 0) - NEAR);
+      });
+      for (const { high, plannedHighKw } of plan.nodes) expect(plannedHighKw).toBeLessThanOrEqual(high.kw + NEAR);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('gives all relief below a node that stays over its import limit', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), fc.nat(), fc.integer({ min: 5, max: 200 }), (snapshot, at, moreKw) => {
+      const broken = snapshot.feeders[at % snapshot.feeders.length]?.feederId ?? '';
+      const feeders = snapshot.feeders.map((feeder) => ({
+        ...feeder,
+        exportLimitKw: 100_000,
+        baseLoadKw: feeder.baseLoadKw + (feeder.feederId === broken ? moreKw : 0),
+      }));
+      const plan = planTree({ ...snapshot, feeders });
+      for (const node of plan.nodes.filter(({ missingKw }) => missingKw > 0)) {
+        for (const { deviceId, feederId, targetKw } of plan.devices) {
+          if (!nodesAbove(snapshot, plan, feederId).includes(node)) continue;
+          const device = snapshot.devices.find((candidate) => candidate.deviceId === deviceId);
+          if (device?.deviceType === 'ev') expect(targetKw).toBeLessThan(NEAR);
+          if (device?.deviceType === 'battery') expect(targetKw).toBeLessThan(NEAR - (device.maxExportKw ?? 0));
+        }
+        expect(node.plannedHighKw - node.high.kw).toBeCloseTo(node.missingKw, 6);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('never exceeds a limit because a device fell silent: what it may do is set aside', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), fc.nat(), (snapshot, at) => {
+      const told = planTree(snapshot);
+      const devices = snapshot.devices.map((device, index) => ({
+        ...device,
+        acknowledged: aCommand(told.devices.find(({ deviceId }) => deviceId === device.deviceId)?.targetKw ?? 0),
+        ...(index === at % snapshot.devices.length ? { reading: aReading({ ...device.reading, ageSeconds: 40 }) } : {}),
+      }));
+      for (const { missingKw, plannedHighKw, plannedLowKw, high, low } of planTree({ ...snapshot, devices }).nodes) {
+        if (missingKw > 0) continue;
+        expect(plannedHighKw).toBeLessThanOrEqual(high.kw + NEAR);
+        expect(plannedLowKw).toBeGreaterThanOrEqual(low.kw - NEAR);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+function nodesAbove({ feeders }: TreeSnapshot, { nodes }: TreePlan, feederId: string | null): NodePlan[] {
+  const node = nodes.find((candidate) => candidate.feederId === feederId);
+  if (node === undefined) return [];
+  const parentId = feeders.find((feeder) => feeder.feederId === feederId)?.parentId ?? null;
+  return [node, ...nodesAbove({ feeders } as TreeSnapshot, { nodes } as TreePlan, parentId)];
+}
