@@ -27,6 +27,7 @@ import { createWorkflowGateway } from './temporal/workflow-gateway';
 const SHUTDOWN_MS = 9_000;
 /** A request that takes longer is answered with TIMED_OUT. Above the database's own timeouts. */
 const REQUEST_TIMEOUT_MS = 15_000;
+const CONFIRM_CANCEL_MS = 5_000;
 const PROBE_MS = 1_800;
 
 async function main(): Promise<void> {
@@ -99,6 +100,7 @@ async function main(): Promise<void> {
       metricsPath: settings.PROMETHEUS_PATH,
       metricsEnabled: settings.PROMETHEUS_ENABLED,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      confirmCancelWithinMs: CONFIRM_CANCEL_MS,
       checkAnswers: settings.NODE_ENV === 'test',
     },
     authentication: createAuthentication(

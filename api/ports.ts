@@ -42,6 +42,8 @@ export interface ApiSettings {
   readonly metricsEnabled: boolean;
   /** Longest that a handler may take before the caller is told so, ms. */
   readonly requestTimeoutMs: number;
+  /** Longest wait until a cancelled dispatch is known to be in effect, ms. */
+  readonly confirmCancelWithinMs: number;
   /** Each answer is held against its schema, and one that does not fit is a fault of ours. For tests. */
   readonly checkAnswers: boolean;
 }

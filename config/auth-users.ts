@@ -48,6 +48,8 @@ function readEntries(json: string): z.infer<typeof entrySchema>[] {
   }
   const result = z.array(entrySchema).min(1, 'names nobody').safeParse(value);
   if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path, message }) => `[${path.map(String).join('].')}: ${message}`);
+  const faults = result.error.issues.map(({ path: [index, ...field], message }) =>
+    index === undefined ? message : `[${[`${String(index)}]`, ...field.map(String)].join('.')}: ${message}`,
+  );
   throw new Error(`AUTH_USERS: ${faults.join('; ')}`);
 }

@@ -33,11 +33,16 @@ export const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-/** A message that is not taken: counted by reason, sampled, acknowledged to the broker. */
-export interface Refusal {
-  readonly refused: RefusalReason;
-  /** What is wrong and where, for the operator who reads the sample. */
-  readonly detail: string;
+/**
+ * A message that is not taken: counted by reason, sampled, acknowledged to the broker. A class, so that nothing that a
+ * stranger sends can be taken for one.
+ */
+export class Refusal {
+  constructor(
+    readonly refused: RefusalReason,
+    /** What is wrong and where, for the operator who reads the sample. */
+    readonly detail: string,
+  ) {}
 }
 
 /** Bounds that depend on configuration and on the moment. */
@@ -48,13 +53,16 @@ export interface AcceptanceWindow {
   readonly maxAgeMs: number;
 }
 
+/** Power beyond this is a broken number, not a device or a feeder: 1 GW. */
+export const MAX_POWER_KW = 1e6;
+
 /** Samples from further ahead than this are refused (design section 6). */
 export const MAX_FUTURE_MS = 30_000;
 
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-export const isRefusal = (value: object): value is Refusal => 'refused' in value;
-export const refuse = (refused: RefusalReason, detail: string): Refusal => ({ refused, detail });
+export const isRefusal = (value: object): value is Refusal => value instanceof Refusal;
+export const refuse = (refused: RefusalReason, detail: string): Refusal => new Refusal(refused, detail);
 export const isFiniteNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -97,8 +105,26 @@ export function faultOfEnvelope(
   return null;
 }
 
-/** A value as it may stand in a sentence: short, and never the whole of what a stranger sent. */
+const SHOWN_LENGTH = 64;
+
+/**
+ * A value as it may stand in a sentence: short, and never the whole of what a stranger sent. Objects are not written
+ * out: one that is nested deep enough would end the stack.
+ */
 export function shown(value: unknown): string {
-  if (value === undefined) return 'missing';
-  return JSON.stringify(value).slice(0, 64);
+  switch (typeof value) {
+    case 'undefined':
+      return 'missing';
+    case 'string':
+      return JSON.stringify(value.slice(0, SHOWN_LENGTH)).slice(0, SHOWN_LENGTH);
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? 'an array' : 'an object';
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+    case 'symbol':
+    case 'function':
+      return String(value);
+  }
 }

@@ -4,6 +4,7 @@ import {
   isId,
   isRecord,
   isRefusal,
+  MAX_POWER_KW,
   parseJson,
   refuse,
   shown,
@@ -36,7 +37,9 @@ export function parseMeasurement(topicTail: string, payload: Buffer, window: Acc
   if (!isRecord(body)) return refuse('missing-field', 'payload is missing');
   const flowKw = body['flowKw'];
   if (flowKw === undefined) return refuse('missing-field', 'payload.flowKw is missing');
-  if (!isFiniteNumber(flowKw)) return refuse('invalid-number', `payload.flowKw is ${shown(flowKw)}`);
+  if (!isFiniteNumber(flowKw) || Math.abs(flowKw) > MAX_POWER_KW) {
+    return refuse('invalid-number', `payload.flowKw is ${shown(flowKw)}`);
+  }
   return {
     messageId: message['messageId'] as string, // checked by faultOfEnvelope
     feederId,

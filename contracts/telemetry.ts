@@ -5,6 +5,7 @@ import {
   isId,
   isRecord,
   isRefusal,
+  MAX_POWER_KW,
   parseJson,
   refuse,
   shown,
@@ -48,8 +49,6 @@ export interface Capabilities {
 
 /** A fault code longer than this is cut; nobody's controller has one. */
 const MAX_FAULT_CODE_LENGTH = 128;
-/** Power beyond this is a broken number, not a device: 1 GW. */
-const MAX_POWER_KW = 1e6;
 
 /** Takes a message apart, tolerant of unknown fields; `topicTail` is what follows `<prefix>/telemetry/`. */
 export function parseTelemetry(topicTail: string, payload: Buffer, window: AcceptanceWindow): Telemetry | Refusal {

@@ -69,7 +69,10 @@ async function change(tx: Queryable, dispatchId: string, row: Row, state: string
   const report = state === 'completed' ? await reportOf(tx, dispatchId, row) : null;
   await tx.query(
     `with changed as (
-       update dispatches set state = $2, revision = revision + 1, report = coalesce($4, report) where dispatch_id = $1
+       update dispatches set state = $2, revision = revision + 1, report = coalesce($4, report),
+         baseline_kw = case $2 when 'active' then (select flow_kw from meter_state m where m.feeder_id = dispatches.feeder_id)
+                               else baseline_kw end
+       where dispatch_id = $1
        returning dispatch_id, revision)
      insert into dispatch_history (dispatch_id, revision, state, actor, reason)
      select dispatch_id, revision, $2, 'dispatch', $3 from changed`,

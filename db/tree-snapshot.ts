@@ -127,6 +127,8 @@ interface DeviceRow {
   readonly off_setpoint_cycles: number | null;
   readonly not_following_ms: number | null;
   readonly moved_ms: number | null;
+  readonly moved_from_low_kw: number | null;
+  readonly moved_from_high_kw: number | null;
 }
 
 const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceRow[]> => {
@@ -140,7 +142,8 @@ const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceR
             c.pending_kw, c.pending_low_kw, c.pending_high_kw,
             (extract(epoch from c.pending_valid_until) * 1000)::float8 as pending_valid_ms,
             c.off_setpoint_cycles, (extract(epoch from c.not_following_until) * 1000)::float8 as not_following_ms,
-            (extract(epoch from c.moved_at) * 1000)::float8 as moved_ms
+            (extract(epoch from c.moved_at) * 1000)::float8 as moved_ms,
+            c.moved_from_low_kw, c.moved_from_high_kw
        from feeders f
        join devices d using (feeder_id)
        left join device_state s using (device_key)
@@ -180,11 +183,16 @@ const deviceOf = (row: DeviceRow, nowMs: number): Device => ({
     row.acknowledged_kw === null || row.acknowledged_valid_ms === null
       ? null
       : { targetKw: row.acknowledged_kw, validUntilMs: row.acknowledged_valid_ms },
-  movedAtMs: row.moved_ms,
+  lastMove: lastMoveOf(row),
   pending: pendingOf(row),
   offSetpointCycles: row.off_setpoint_cycles ?? 0,
   notFollowingUntilMs: row.not_following_ms,
 });
+
+function lastMoveOf({ moved_ms, moved_from_low_kw, moved_from_high_kw }: DeviceRow): Device['lastMove'] {
+  if (moved_ms === null || moved_from_low_kw === null || moved_from_high_kw === null) return null;
+  return { atMs: moved_ms, fromLowKw: moved_from_low_kw, fromHighKw: moved_from_high_kw };
+}
 
 /** What an older broker session acknowledged may be lost with that broker: it counts as sent, not as acknowledged. */
 function pendingOf(row: DeviceRow): Device['pending'] {

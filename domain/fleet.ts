@@ -47,6 +47,13 @@ export interface Command {
   readonly validUntilMs: number;
 }
 
+/** When a plan last gave a device another target, and the span of its targets before that, since it was last at rest. */
+export interface LastMove {
+  readonly atMs: number;
+  readonly fromLowKw: number;
+  readonly fromHighKw: number;
+}
+
 /** Everything that was sent since the last acknowledgement: newest target, and the span of all of it. */
 export interface PendingCommand extends Command {
   readonly lowKw: number;
@@ -80,8 +87,8 @@ export interface Device {
   readonly reading: DeviceReading | null;
   /** Last command the broker acknowledged. */
   readonly acknowledged: Command | null;
-  /** When a plan last gave it another target than the one before, ms; null when none ever did. */
-  readonly movedAtMs: number | null;
+  /** Its last change of target; null when there was none. */
+  readonly lastMove: LastMove | null;
   /** Sent after `acknowledged` and not acknowledged: the device may or may not have any of it. */
   readonly pending: PendingCommand | null;
   /** Cycles in a row that it was off its setpoint by more than the tolerance. */

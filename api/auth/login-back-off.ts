@@ -6,6 +6,8 @@ interface Streak {
 
 const FREE_FAILURES = 5;
 const LONGEST_WAIT_MS = 60_000;
+/** Who has made no mistake for so long begins anew. */
+const FORGIVEN_AFTER_MS = 900_000;
 /** A flood of names must not fill the memory: the oldest streaks are forgotten. */
 const MAX_STREAKS = 10_000;
 
@@ -30,7 +32,9 @@ export function createLoginBackOff(nowMs: () => number): LoginBackOff {
     },
     failed: (user, address) => {
       const key = keyOf(user, address);
-      const failures = (streaks.get(key)?.failures ?? 0) + 1;
+      const before = streaks.get(key);
+      const forgiven = before === undefined || nowMs() - before.blockedUntilMs > FORGIVEN_AFTER_MS;
+      const failures = (forgiven ? 0 : before.failures) + 1;
       const waitMs = failures < FREE_FAILURES ? 0 : Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (failures - FREE_FAILURES));
       streaks.delete(key); // to stand last: a Map keeps the order of insertion
       streaks.set(key, { failures, blockedUntilMs: nowMs() + waitMs });

@@ -4,8 +4,6 @@ import type { DispatchRecord } from '../../db/dispatch-record';
 import type { AppPorts } from '../ports';
 import { tellWorkflow, wakeTrees } from '../tell-workflow';
 
-/** Longest wait for the loop to take it back, ms. */
-const CONFIRM_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 
 export interface DispatchCancelAnswer {
@@ -22,7 +20,6 @@ export interface DispatchCancelAnswer {
 export async function cancelAndConfirm(
   ports: AppPorts,
   order: { readonly dispatchId: string; readonly reason: string; readonly actor: Actor },
-  confirmWithinMs = CONFIRM_WITHIN_MS,
 ): Promise<DispatchCancelAnswer> {
   const { dispatch, wasInForce } = await ports.dispatches.cancel(order);
   const { dispatchId, rootFeederId } = dispatch;
@@ -34,16 +31,16 @@ export async function cancelAndConfirm(
     ...(wasInForce ? [wakeTrees(ports, [rootFeederId], requestId)] : []),
   ]);
   if (!wasInForce) return { dispatch, effectiveAt: cancelledAt, unconfirmed: null };
-  return { dispatch, ...(await confirm(ports, rootFeederId, cancelledAt, confirmWithinMs)) };
+  return { dispatch, ...(await confirm(ports, rootFeederId, cancelledAt)) };
 }
 
 /** Times are Postgres' and of one format, so that their texts compare as they do. */
 async function confirm(
-  { dispatches }: AppPorts,
+  { dispatches, settings }: AppPorts,
   rootFeederId: string,
   cancelledAt: string,
-  withinMs: number,
 ): Promise<Pick<DispatchCancelAnswer, 'effectiveAt' | 'unconfirmed'>> {
+  const withinMs = settings.confirmCancelWithinMs;
   const until = performance.now() + withinMs;
   let plannedAt: string | null = null; // of the first plan after the cancelling
   for (;;) {

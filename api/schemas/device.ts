@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { registryDeviceSchema } from '../../contracts/registry-file';
 import { DEVICE_TYPES } from '../../contracts/topics';
-import { idSchema, timestampSchema } from './fields';
+import { idSchema, isChange, timestampSchema } from './fields';
 
 const { feederId, ...settable } = registryDeviceSchema.omit({ deviceId: true, deviceType: true }).shape;
 
 /** What is left out stays; `null` clears what may be empty. */
 export const devicePatchBody = z
   .strictObject({ feederId: feederId.optional(), ...settable })
-  .refine((body) => Object.keys(body).length > 0, 'names nothing to change')
+  .refine(...isChange)
   .meta({ id: 'DevicePatch' });
 
 export const deviceSchema = z

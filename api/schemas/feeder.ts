@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { registryFeederSchema } from '../../contracts/registry-file';
-import { idSchema, timestampSchema, uuidSchema } from './fields';
+import { idSchema, isChange, timestampSchema, uuidSchema } from './fields';
 
 const { parentId, name, importLimitKw, exportLimitKw, baseLoadKw } = registryFeederSchema.shape;
 
@@ -24,7 +24,7 @@ export const feederPatchBody = z
     exportLimitKw: exportLimitKw.optional(),
     baseLoadKw,
   })
-  .refine((body) => Object.keys(body).length > 0, 'names nothing to change')
+  .refine(...isChange)
   .meta({ id: 'FeederPatch' });
 
 export const modeSchema = z.enum(['automatic', 'manual', 'disabled']);

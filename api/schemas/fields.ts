@@ -53,6 +53,12 @@ export const flagField = (description: string) =>
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 
+/** For `PATCH`: an empty change is a mistake. Looked at only when the fields themselves are sound. */
+export const isChange = [
+  (body: object): boolean => Object.keys(body).length > 0,
+  { error: 'names nothing to change', when: ({ issues }: { issues: readonly unknown[] }) => issues.length === 0 },
+] as const;
+
 export const feederParams = z.strictObject({ feederId: idSchema });
 export const deviceParams = z.strictObject({ deviceId: idSchema });
 

@@ -105,8 +105,10 @@ create table device_control (
   pending_high_kw          kw,
   pending_valid_until      timestamptz,
   pending_plan_id          uuid,
-  -- When a plan last gave it another target than the one before.
+  -- When a plan last gave it another target, and the span of the targets before that since it was last at rest.
   moved_at                 timestamptz,
+  moved_from_low_kw        kw,
+  moved_from_high_kw       kw,
   off_setpoint_cycles      integer not null default 0,
   not_following_until      timestamptz
 ) with (fillfactor = 50);

@@ -129,11 +129,12 @@ function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
   let level = sign * real(side.reached, node);
   let slope = 0;
   let otherSlope = 0;
+  let next = level;
   while (heap >= 0) {
     const breakpoint = sweep.runs.peek(end, heap);
-    const next = sign * real(sweep.levels, breakpoint);
+    next = sign * real(sweep.levels, breakpoint);
     const step = slope * Math.max(level - next, 0);
-    if (sum - step <= room) break;
+    if (sum - step <= room + LIMIT_TOLERANCE_KW) break;
     sum -= step;
     level = next;
     slope -= sign * real(own, breakpoint);
@@ -143,7 +144,7 @@ function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
   if (heap < 0) {
     level = sign * real(opposite, node); // flat to the other end: nothing below this node can give more
   } else {
-    level -= (sum - room) / slope;
+    level = Math.max(level - (sum - room) / slope, next);
     sum = room;
     const bends = sign > 0 ? { high: -slope, low: -otherSlope } : { high: otherSlope, low: slope };
     heap = cutOff(sweep, side, { level: sign * level, node, heap, ...bends });

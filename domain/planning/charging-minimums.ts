@@ -1,4 +1,4 @@
-import { real, whole } from '../allocation/packed';
+import { addTo, real, whole } from '../allocation/packed';
 import { byText } from '../in-words';
 import { allocate, type Allocation } from './allocate';
 import type { SteerableDevice } from './device-state';
@@ -23,9 +23,9 @@ export const leastWeightWaits: WaitingOrder = (a, b) =>
 /**
  * Allocates, then lets EVs wait whose share is below the least they can charge with.
  *
- * Of the EVs that one limit holds, as many keep charging as their minimums fit into what these EVs got together; the
- * rest waits, and what it frees goes to the others with the next solution. Deeper limits first, at most one more
- * solution than the tree is deep, then one in which everybody left over waits.
+ * Of the EVs that one limit holds, the first in line keep charging as long as their minimums fit into what these EVs got
+ * together, and under the limits between; the rest waits, and what it frees goes to the others with the next solution. Deeper
+ * limits first, at most one more solution than the tree is deep, the last one with everybody waiting who is still below.
  */
 export function allocateWithMinimums(
   feeders: Feeders,
@@ -38,8 +38,12 @@ export function allocateWithMinimums(
   for (let round = 1; round <= feeders.tree.depth + 1; round += 1) {
     const groups = groupsBelowMinimum(planned, allocation);
     if (groups.length === 0) break;
-    const decided =
-      round > feeders.tree.depth ? groups.map(allWait) : deepest(groups, feeders).map((group) => decide(group, order));
+    const isLast = round > feeders.tree.depth;
+    const highKw = allocation.rooms.sums(allocation.powerKw, planned).high;
+    const slackKw = allocation.rooms.highKw.map((kw, node) => Math.max(0, kw - real(highKw, node)));
+    const decided = isLast
+      ? groups.map(allWait)
+      : deepest(groups, feeders).map((group) => decide(group, feeders, slackKw, order));
     planned = withDecisions(planned, decided, waitsFor);
     allocation = allocate(feeders, planned);
   }
@@ -98,15 +102,34 @@ function deepest(groups: readonly Group[], { tree }: Feeders): Group[] {
   return groups.filter(({ boundBy }) => depthOf(boundBy) === most);
 }
 
-function decide({ boundBy, members, sharedKw }: Group, order: WaitingOrder): Decision {
-  const lastToWaitFirst = [...members].sort((a, b) => order(b.steerable, a.steerable));
+/** In line: whose minimum no longer fits under the group's limit waits with all behind it; under a limit between, it alone. */
+function decide(
+  { boundBy, members, sharedKw }: Group,
+  { tree }: Feeders,
+  slackKw: Float64Array,
+  order: WaitingOrder,
+): Decision {
+  const below = (node: number): number[] =>
+    node < 0 || node === boundBy ? [] : [node, ...below(whole(tree.parentOf, node))];
+  const leftBelow = slackKw.slice();
+  for (const { steerable, powerKw } of members) {
+    for (const node of below(steerable.node)) addTo(leftBelow, node, powerKw);
+  }
   let leftKw = sharedKw + ON_LIMIT_KW;
-  const fits = lastToWaitFirst.findIndex(({ steerable }) => {
-    leftKw -= steerable.want.minimumKw;
-    return leftKw < 0;
-  });
-  const keep = fits < 0 ? members.length : fits;
-  return { boundBy, kept: lastToWaitFirst.slice(0, keep), wait: lastToWaitFirst.slice(keep) };
+  const kept: Member[] = [];
+  const wait: Member[] = [];
+  for (const member of [...members].sort((a, b) => order(b.steerable, a.steerable))) {
+    const { minimumKw } = member.steerable.want;
+    const path = below(member.steerable.node);
+    if (leftKw >= minimumKw && path.some((node) => real(leftBelow, node) + ON_LIMIT_KW < minimumKw)) {
+      wait.push(member);
+      continue;
+    }
+    leftKw -= minimumKw;
+    for (const node of path) addTo(leftBelow, node, -minimumKw);
+    (leftKw >= 0 ? kept : wait).push(member);
+  }
+  return { boundBy, kept, wait };
 }
 
 const allWait = ({ boundBy, members }: Group): Decision => ({

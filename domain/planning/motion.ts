@@ -1,4 +1,4 @@
-import type { PlanSettings } from '../fleet';
+import type { Device, LastMove, PlanSettings } from '../fleet';
 import { commandsInForce, type PowerSpan } from './commands';
 import type { DeviceState } from './device-state';
 
@@ -14,15 +14,36 @@ export function spanAtMeterReading(
   { device, nowKw }: DeviceState,
   meterAtMs: number,
   nowMs: number,
-  { settleSeconds }: PlanSettings,
+  settings: PlanSettings,
 ): PowerSpan {
   const atRest = { lowKw: nowKw, highKw: nowKw };
-  const { movedAtMs, reading } = device;
+  const { lastMove, reading } = device;
   const commands = commandsInForce(device, nowMs);
-  if (movedAtMs === null || reading === null || commands === null) return atRest;
+  if (lastMove === null || reading === null || commands === null) return atRest;
   const readAtMs = nowMs - reading.ageSeconds * 1000;
-  const settledAtMs = movedAtMs + settleSeconds * 1000;
-  const sameSide = Math.max(readAtMs, meterAtMs) <= movedAtMs || Math.min(readAtMs, meterAtMs) >= settledAtMs;
-  if (sameSide) return atRest;
+  const settledAtMs = lastMove.atMs + settings.settleSeconds * 1000;
+  const sameSide = Math.max(readAtMs, meterAtMs) <= lastMove.atMs || Math.min(readAtMs, meterAtMs) >= settledAtMs;
+  if (sameSide || !isMovedBy(device, nowKw, commands, lastMove, settings.followingToleranceKw)) return atRest;
   return { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) };
+}
+
+/**
+ * A battery goes where it is told. An EV below its allowance and a PV below its cap, before and after, stay where they
+ * are: neither number held them.
+ */
+function isMovedBy(
+  { deviceType }: Device,
+  nowKw: number,
+  commands: PowerSpan,
+  { fromLowKw, fromHighKw }: LastMove,
+  toleranceKw: number,
+): boolean {
+  switch (deviceType) {
+    case 'battery':
+      return true;
+    case 'ev':
+      return nowKw > Math.min(fromLowKw, commands.lowKw) - toleranceKw;
+    case 'pv':
+      return nowKw < Math.max(fromHighKw, commands.highKw) + toleranceKw;
+  }
 }

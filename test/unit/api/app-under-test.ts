@@ -113,6 +113,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
       metricsPath: '/metrics',
       metricsEnabled: true,
       requestTimeoutMs: 5_000,
+      confirmCancelWithinMs: 2_000,
       checkAnswers: true,
       ...given.settings,
     },

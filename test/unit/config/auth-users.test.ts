@@ -45,9 +45,9 @@ describe('AUTH_USERS', () => {
 
   it.each([
     ['{', 'AUTH_USERS: is not JSON'],
-    ['[]', 'AUTH_USERS: []: names nobody'],
+    ['[]', 'AUTH_USERS: names nobody'],
     [JSON.stringify([{ user: 'o lga', role: 'operator', hash }]), 'is not a user name'],
-    [JSON.stringify([{ user: 'olga', role: 'root', hash }]), '[0.role]'],
+    [JSON.stringify([{ user: 'olga', role: 'root', hash }]), '[0].role: '],
     [JSON.stringify([{ user: 'olga', role: 'viewer', hash, since: 1 }]), 'since'],
     [JSON.stringify([{ user: 'olga', role: 'viewer', hash: 'x' }]), '[0].hash: is no scrypt hash'],
     [

@@ -48,7 +48,7 @@ const aDevice = (device: Partial<Device>): Device => ({
   rampKwPerS: null,
   reading: aReading(),
   acknowledged: null,
-  movedAtMs: null,
+  lastMove: null,
   pending: null,
   offSetpointCycles: 0,
   notFollowingUntilMs: null,

@@ -70,8 +70,8 @@ it('lets every EV draw 0 or at least its minimum, and still breaks no import lim
       const feeders = snapshot.feeders.map((feeder) => ({ ...feeder, exportLimitKw: 100_000 }));
       const devices = snapshot.devices.map((device) => ({ ...device, minImportKw }));
       const plan = planTree({ ...snapshot, feeders, devices });
-      plan.devices.forEach(({ targetKw }, index) => {
-        const device = devices[index];
+      plan.devices.forEach(({ deviceId, targetKw }) => {
+        const device = devices.find((candidate) => candidate.deviceId === deviceId);
         if (device?.deviceType !== 'ev' || targetKw < NEAR) return;
         expect(targetKw).toBeGreaterThanOrEqual(Math.min(minImportKw, device.maxImportKw ?? 0) - NEAR);
       });

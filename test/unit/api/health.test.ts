@@ -1,0 +1,212 @@
+import { registerHealthMetrics } from '../../../api/health/metrics';
+import {
+  createHealthMonitor,
+  type FleetSample,
+  type HealthMonitor,
+  type MonitorProbes,
+} from '../../../api/health/monitor';
+import { healthReport } from '../../../api/health/report';
+import { keepSampling, type SampleResult } from '../../../api/health/sampling';
+import { createLogger } from '../../../observability/logger';
+import { Registry } from '../../../observability/metrics';
+import { startApp } from './app-under-test';
+
+const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
+const hang = (): Promise<never> => new Promise(() => undefined);
+
+const aFleet = (given: Partial<FleetSample> = {}): FleetSample => ({
+  loops: [
+    { rootFeederId: 'north', mode: 'automatic', intervalSeconds: 10, enabled: true, last: lastCycle(4) },
+    { rootFeederId: 'south', mode: 'manual', intervalSeconds: 20, enabled: true, last: lastCycle(59) },
+    { rootFeederId: 'stopped', mode: 'automatic', intervalSeconds: 10, enabled: false, last: lastCycle(9_999) },
+  ],
+  counts: [
+    { feederId: 'north', rootFeederId: 'north', total: 5, online: 5, stale: 0, offline: 0, notFollowing: 0 },
+    { feederId: 'south', rootFeederId: 'south', total: 5, online: 5, stale: 0, offline: 0, notFollowing: 0 },
+  ],
+  offline: [],
+  ...given,
+});
+const lastCycle = (finishedAgeSeconds: number | null) => ({
+  chainId: 'c',
+  chainStartedAt: '',
+  cycle: 1,
+  planId: null,
+  tickAt: null,
+  plannedAt: null,
+  finishedAt: null,
+  finishedAgeSeconds,
+  finishedCycle: null,
+  missedTicks: 0,
+  nodes: [],
+});
+
+let monitor: HealthMonitor | undefined;
+let nowMs = 0;
+afterEach(() => {
+  monitor?.stop();
+});
+
+const watch = async (
+  given: Partial<MonitorProbes['dependencies']> & Partial<Omit<MonitorProbes, 'dependencies'>> = {},
+) => {
+  const ok = () => Promise.resolve();
+  monitor = createHealthMonitor(
+    {
+      dependencies: { database: given.database ?? ok, broker: given.broker ?? ok, temporal: given.temporal ?? ok },
+      fleet: given.fleet ?? (() => Promise.resolve(aFleet())),
+      schemaFault: given.schemaFault ?? (() => Promise.resolve(null)),
+    },
+    { log, monotonicMs: () => nowMs, now: () => new Date('2026-05-01T12:00:00Z') },
+  );
+  await monitor.start();
+  return monitor;
+};
+const figures = async (watched: HealthMonitor): Promise<string[]> => {
+  const registry = new Registry();
+  registerHealthMetrics(registry, watched);
+  return (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+};
+
+describe('health', () => {
+  it('is ok while everything answers and every loop is in time', async () => {
+    const report = healthReport(await watch());
+    expect([report.status, report.problems]).toEqual(['ok', []]);
+    expect(report.feeders.map(({ feederId, loop }) => [feederId, loop])).toEqual([
+      ['north', 'ok'],
+      ['south', 'ok'],
+      ['stopped', 'disabled'],
+    ]);
+  });
+
+  it('names the feeder whose loop is late: three intervals, or 30 s where intervals are short', async () => {
+    const watched = await watch();
+    nowMs += 2_000; // south: 61 s of 60; north: 6 s of 30
+    const report = healthReport(watched);
+    expect([report.status, report.problems]).toEqual([
+      'degraded',
+      ['the control loop of south is late: the last cycle finished 61 s ago'],
+    ]);
+  });
+
+  it('names offline devices and where they hang', async () => {
+    const fleet = aFleet({
+      counts: [
+        { feederId: 'feeder-a', rootFeederId: 'north', total: 9, online: 4, stale: 1, offline: 4, notFollowing: 2 },
+      ],
+      offline: ['ev-1', 'ev-2', 'ev-3', 'ev-4'].map((deviceId) => ({ rootFeederId: 'north', deviceId })),
+    });
+    const report = healthReport(await watch({ fleet: () => Promise.resolve(fleet) }));
+    expect(report.problems).toEqual(['4 offline below north: ev-1, ev-2, ev-3 and 1 more']);
+    expect(report.feeders[0]).toMatchObject({
+      offlineDeviceCount: 4,
+      offlineDevices: ['ev-1', 'ev-2', 'ev-3', 'ev-4'],
+      staleDeviceCount: 1,
+      notFollowingDeviceCount: 2,
+    });
+  });
+
+  it('says which dependency does not answer, and since when', async () => {
+    const watched = await watch({ broker: () => Promise.reject(new Error('connect ECONNREFUSED')) });
+    const report = healthReport(watched);
+    expect(report.problems).toEqual(['the MQTT broker does not answer: connect ECONNREFUSED']);
+    expect(report.dependencies.broker).toEqual({
+      up: false,
+      since: '2026-05-01T12:00:00.000Z',
+      reason: 'connect ECONNREFUSED',
+    });
+  });
+
+  it('answers at once and 200 while everything hangs', async () => {
+    const watched = await watch({ database: hang, broker: hang, temporal: hang, fleet: hang, schemaFault: hang });
+    const app = await startApp({ health: watched });
+    const startedAt = performance.now();
+    const { status, body } = await app.call('GET', '/api/health');
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    await app.close();
+    expect([status, body.status, body.problems]).toEqual([
+      200,
+      'degraded',
+      [
+        'PostgreSQL does not answer: no answer within 2000 ms',
+        'the MQTT broker does not answer: no answer within 2000 ms',
+        'Temporal does not answer: no answer within 2000 ms',
+        'the state of feeders and devices cannot be read',
+      ],
+    ]);
+  });
+});
+
+describe('the gauges', () => {
+  it('are there from the first scrape', async () => {
+    expect(await figures(await watch())).toEqual([
+      'derms_db_up 1',
+      'derms_mqtt_up 1',
+      'derms_temporal_up 1',
+      'derms_control_loop_ok{feeder="north"} 1',
+      'derms_control_loop_ok{feeder="south"} 1',
+      'derms_control_loop_offline_devices{feeder="north"} 0',
+      'derms_control_loop_offline_devices{feeder="south"} 0',
+      'derms_control_loop_offline_devices{feeder="stopped"} 0',
+    ]);
+  });
+
+  it('fall to 0 when the loops cannot be read any more', async () => {
+    const looks = [() => Promise.resolve(aFleet())];
+    const watched = await watch({ fleet: () => (looks.shift() ?? hang)() });
+    nowMs += 10_001;
+    expect(await figures(watched)).toEqual(
+      expect.arrayContaining(['derms_control_loop_ok{feeder="north"} 0', 'derms_control_loop_ok{feeder="south"} 0']),
+    );
+  });
+});
+
+describe('readiness', () => {
+  it('waits for the migrations', async () => {
+    const watched = await watch({ schemaFault: () => Promise.resolve('migrations are not applied: 0001_initial') });
+    const app = await startApp({ health: watched });
+    const { status, body } = await app.call('GET', '/api/ready');
+    await app.close();
+    expect([status, body]).toEqual([503, { ready: false, missing: 'migrations are not applied: 0001_initial' }]);
+  });
+
+  it('stays once it was there, whatever becomes of the database', async () => {
+    const answers = [() => Promise.resolve(null)];
+    const watched = await watch({
+      schemaFault: () => (answers.shift() ?? (() => Promise.reject(new Error('gone'))))(),
+    });
+    expect(watched.schemaFault()).toBeNull();
+  });
+});
+
+describe('sampling', () => {
+  it('gives up on a look that hangs, begins none beside it, and goes on when it lets go', async () => {
+    let letGo: (() => void) | undefined;
+    let looks = 0;
+    const results: SampleResult<string>[] = [];
+    const { first, stop } = keepSampling<string>({
+      look: () => {
+        looks += 1;
+        return looks > 1
+          ? Promise.resolve('well')
+          : new Promise(
+              (resolve) =>
+                (letGo = () => {
+                  resolve('late');
+                }),
+            );
+      },
+      withinMs: 20,
+      everyMs: 5,
+      onResult: (result) => results.push(result),
+    });
+    await first;
+    expect(results).toEqual([{ ok: false, reason: 'no answer within 20 ms' }]);
+    while (results.length < 3) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect([looks, results[1]]).toEqual([1, { ok: false, reason: 'still does not answer' }]);
+    letGo?.();
+    while (!results.some(({ ok }) => ok)) await new Promise((resolve) => setTimeout(resolve, 2));
+    stop();
+    expect(results.at(-1)).toEqual({ ok: true, value: 'well' });
+  });
+});
