@@ -15,6 +15,6 @@ module.exports = {
     kind('local'),
     kind('workflow', withServers),
     kind('adapter', withServers),
-    kind('e2e', withServers),
+    kind('e2e'),
   ],
 };

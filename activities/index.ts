@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
-import type { ControlGaps, DispatchStep, PlanAnswer } from '../domain/control-cycle';
+import type { DispatchStep, PlanAnswer, StartedWorkflows } from '../domain/control-cycle';
 import { DermsError } from '../domain/errors';
+import { controlLoopId, dispatchWorkflowId } from '../domain/workflow-ids';
 import { planCycle, type PlanCycleInput, type PlanCyclePorts } from './plan-cycle';
 import {
   publishSetpoints,
@@ -32,14 +33,21 @@ export const createControlActivities = (ports: ControlPorts) => ({
     return step;
   },
 
-  /** Starts what should run and does not; returns what it started. */
-  async closeControlGaps(): Promise<ControlGaps> {
-    const gaps = await ports.supervision.findGaps();
-    for (const rootFeederId of gaps.rootsWithoutLoop) await ports.workflows.startControlLoop(rootFeederId);
-    for (const { dispatchId, rootFeederId } of gaps.openDispatches) {
+  /** Starts what should run and does not, or has not planned lately; starting what runs does nothing. */
+  async startWhatShouldRun(): Promise<StartedWorkflows> {
+    const wanted = await ports.supervision.wanted();
+    const running = await ports.workflows.running();
+    const roots = wanted.roots.filter(
+      ({ rootFeederId, planned }) => !planned || !running.has(controlLoopId(rootFeederId)),
+    );
+    for (const { rootFeederId } of roots) await ports.workflows.startControlLoop(rootFeederId);
+    const dispatches = wanted.dispatches.filter(({ dispatchId }) => !running.has(dispatchWorkflowId(dispatchId)));
+    for (const { dispatchId, rootFeederId } of dispatches)
       await ports.workflows.startDispatch(dispatchId, rootFeederId);
-    }
-    return gaps;
+    return {
+      roots: roots.map(({ rootFeederId }) => rootFeederId),
+      dispatches: dispatches.map(({ dispatchId }) => dispatchId),
+    };
   },
 });
 

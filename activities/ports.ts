@@ -1,6 +1,6 @@
 import type {
   Claim,
-  ControlGaps,
+  WantedWorkflows,
   CycleKey,
   DispatchStep,
   PlanRecord,
@@ -60,11 +60,14 @@ export interface DispatchStore {
 }
 
 export interface SupervisionStore {
-  findGaps(): Promise<ControlGaps>;
+  /** What should run: the loops of enabled roots, and dispatches that are accepted and not over. */
+  wanted(): Promise<WantedWorkflows>;
 }
 
 /** Starts workflows; starting one that runs is harmless. */
 export interface WorkflowStarter {
+  /** Workflow ids of what runs; may lag by a second or so. */
+  running(): Promise<ReadonlySet<string>>;
   startControlLoop(rootFeederId: string): Promise<void>;
   startDispatch(dispatchId: string, rootFeederId: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { connectToBroker } from '../broker/connection';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
@@ -15,12 +15,14 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
+import { connectForRequests } from './temporal/connection';
 import { createWorkflowGateway } from './temporal/workflow-gateway';
 
 /** Of all that the process closes together, ms; it has 10 s. */
@@ -54,7 +56,7 @@ async function main(): Promise<void> {
   const probes = database(settings, log, { poolSize: 3, timeoutMs: PROBE_MS });
   shutdown.add('database probes', probes.close);
 
-  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS });
+  const connection = connectForRequests(settings.TEMPORAL_ADDRESS);
   shutdown.add('Temporal', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
 
@@ -62,9 +64,7 @@ async function main(): Promise<void> {
     {
       dependencies: {
         database: () => probes.query('select 1'),
-        broker: async () => {
-          if (!(await broker.probe(PROBE_MS))) throw new Error('no answer to a ping');
-        },
+        broker: () => askBroker(broker, PROBE_MS),
         temporal: () => checkTemporal(connection, PROBE_MS),
       },
       fleet: () => readFleetSample(probes, silence),

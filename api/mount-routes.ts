@@ -32,7 +32,7 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
 async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
   const context = contextOf(response);
   const actor = actorOf(route, ports.authentication, request, context.requestId);
-  context.user = actor.user;
+  if (route.role !== 'anyone') context.user = actor.user;
   let input: RouteInput | null = null;
   try {
     checkRole(route, actor);
@@ -60,6 +60,8 @@ async function refuseWithoutTemporal(
   if (reason !== null) throw new DermsError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${reason}.`);
 }
 
+/** A database that hangs must not hold up the answer, ms. */
+const AUDIT_WITHIN_MS = 1_000;
 /** Not written: what says nothing about the caller, and what cannot be written because the database is the trouble. */
 const NOT_AUDITED: readonly string[] = ['DATABASE_UNAVAILABLE', 'TIMED_OUT', 'INTERNAL', 'SHUTTING_DOWN'];
 
@@ -75,7 +77,8 @@ async function auditRefusal(
   const subject = input === null ? Object.values(request.params).join('/') : route.audit.subject(input);
   const detail = { code, message, faults: faults.slice(0, 10) };
   try {
-    await audit.append(actor, { action, subject: subject.slice(0, 128) || '-', outcome: 'refused', detail });
+    const entry = { action, subject: subject.slice(0, 128) || '-', outcome: 'refused' as const, detail };
+    await withinTime(audit.append(actor, entry), AUDIT_WITHIN_MS);
   } catch (err) {
     metrics.auditFailures.inc();
     log.error({ err, action, user: actor.user, requestId: actor.requestId }, 'a refused attempt could not be audited');

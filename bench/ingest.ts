@@ -184,6 +184,7 @@ const ingestOrder = ({ database, mosquitto }: BenchServers, messages: number, cl
   database,
   mqttHost: mosquitto.host,
   mqttPort: mosquitto.port,
+  topicPrefix: 'der',
   clientId,
   messages,
 });

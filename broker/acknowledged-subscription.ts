@@ -194,12 +194,13 @@ function keepSubscribed(
   let timer: NodeJS.Timeout | undefined;
   const subscribe = (): void => {
     clearTimeout(timer);
-    client.subscribe([...filters], { qos: 1 }, (err) => {
-      if (err === null) {
+    client.subscribe([...filters], { qos: 1 }, (err, granted = []) => {
+      // With QoS 0 the broker forgets a message when it has sent it.
+      if (err === null && granted.every(({ qos }) => qos === 1)) {
         state.granted = true;
         log.info({ mqttHost: host, mqttPort: port, filters }, 'subscribed');
       } else if (client.connected) {
-        log.error({ mqttHost: host, mqttPort: port, filters, err }, 'the broker refuses the subscription');
+        log.error({ mqttHost: host, mqttPort: port, filters, granted, err }, 'the broker refuses the subscription');
         timer = setTimeout(subscribe, RESUBSCRIBE_MS);
       }
     });

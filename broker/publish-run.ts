@@ -86,11 +86,11 @@ class PublishRun implements Sender {
       setTimeout(this.send, FLUSH_CHECK_MS);
       return;
     }
-    this.sendSlice();
+    this.line.transmit(this.sendSlice, this.options.mayStillPublish);
     this.settleWhenDone();
   };
 
-  private sendSlice(): void {
+  private readonly sendSlice = (): void => {
     const { mayStillPublish, windowSize = Infinity } = this.options;
     for (let sent = 0; this.next < this.messages.length; sent += 1) {
       if (this.inFlight.size >= Math.max(1, windowSize)) return; // the next answer wakes us
@@ -108,7 +108,7 @@ class PublishRun implements Sender {
       }
       this.sendNext();
     }
-  }
+  };
 
   private sendNext(): void {
     const message = this.messages[this.next];

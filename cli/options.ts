@@ -21,12 +21,20 @@ export function readOptions<Options extends ParseArgsOptionsConfig>(
 
 function parse<Options extends ParseArgsOptionsConfig>(usage: string, argv: readonly string[], options: Options) {
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+    return parseArgs({ args: withNegativeNumbers(argv), options, strict: true, allowPositionals: true });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new CommandFailure(`${message}\nUsage: ${usage}`, 2, { cause });
   }
 }
+
+/** `--target-kw -5` as `--target-kw=-5`: otherwise the number would be taken for an option. */
+const withNegativeNumbers = (argv: readonly string[]): string[] =>
+  argv.reduce<string[]>((read, word) => {
+    const option = read.at(-1);
+    const joins = /^-[\d.]+$/.test(word) && option !== undefined && /^--[\w-]+$/.test(option);
+    return joins ? [...read.slice(0, -1), `${option}=${word}`] : [...read, word];
+  }, []);
 
 /** @throws {CommandFailure} */
 export function required(value: string | undefined, name: string, usage: string): string {

@@ -128,7 +128,7 @@ async function askBroker(environment: NodeJS.ProcessEnv): Promise<string> {
 async function askTemporal(environment: NodeJS.ProcessEnv): Promise<string> {
   const { TEMPORAL_ADDRESS: address } = loadSomeSettings(['TEMPORAL_ADDRESS'], environment);
   const { Connection } = await import('@temporalio/client');
-  const connection = Connection.lazy({ address });
+  const connection = Connection.lazy({ address, interceptors: [] }); // its retries would outlive the question
   try {
     await connection.withAbortSignal(AbortSignal.timeout(WITHIN_MS), () =>
       connection.withDeadline(Date.now() + WITHIN_MS, () =>

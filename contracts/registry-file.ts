@@ -17,7 +17,7 @@ const name = z
   .string()
   .min(1)
   .max(200)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'has control characters')
+  .refine((text) => !/[\p{Cc}\p{Cs}]/u.test(text), 'has control characters')
   .nullable()
   .optional();
 const kw = z.number().min(-MAX_KW).max(MAX_KW);

@@ -1,4 +1,4 @@
-import type { ControlGaps, DispatchStep } from '../domain/control-cycle';
+import type { WantedWorkflows, DispatchStep } from '../domain/control-cycle';
 import { dispatchReport, type Measurement } from '../domain/dispatch-report';
 import type { Database, Queryable } from './pool';
 
@@ -7,8 +7,8 @@ export const createDispatchProgress = (db: Database) => ({
   /** Brings the dispatch to the state its window says; harmless to repeat. null when there is none. */
   advance: (dispatchId: string): Promise<DispatchStep | null> => db.transaction((tx) => advance(tx, dispatchId)),
 
-  /** Roots without a recent plan, and dispatches that are accepted and not over. */
-  findGaps: () => findGaps(db),
+  /** What should run, says Postgres. */
+  wanted: () => wanted(db),
 });
 
 interface Row {
@@ -123,22 +123,19 @@ function summarise(row: Row, state: string): string {
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19) + 'Z';
 
 /** A loop that has not planned for three intervals or 30 s is worth a start: starting one that runs is harmless. */
-async function findGaps(db: Database): Promise<ControlGaps> {
-  const roots = await db.query<{ feeder_id: string }>(
-    `select f.feeder_id from feeders f left join control_loops l on l.root_feeder_id = f.feeder_id
-      where f.parent_id is null and f.enabled
-        and (l.planned_at is null or l.planned_at < now() - make_interval(secs => greatest(3 * f.interval_seconds, 30)))
-      order by f.feeder_id`,
+async function wanted(db: Database): Promise<WantedWorkflows> {
+  const roots = await db.query<{ feeder_id: string; planned: boolean }>(
+    `select f.feeder_id,
+            coalesce(l.planned_at > now() - make_interval(secs => greatest(3 * f.interval_seconds, 30)), false) as planned
+       from feeders f left join control_loops l on l.root_feeder_id = f.feeder_id
+      where f.parent_id is null and f.enabled order by f.feeder_id`,
   );
   const dispatches = await db.query<{ dispatch_id: string; root_id: string }>(
     `select d.dispatch_id, f.root_id from dispatches d join feeders f using (feeder_id)
       where d.state in ('scheduled', 'active') order by d.begins_at`,
   );
   return {
-    rootsWithoutLoop: roots.rows.map(({ feeder_id }) => feeder_id),
-    openDispatches: dispatches.rows.map(({ dispatch_id, root_id }) => ({
-      dispatchId: dispatch_id,
-      rootFeederId: root_id,
-    })),
+    roots: roots.rows.map(({ feeder_id, planned }) => ({ rootFeederId: feeder_id, planned })),
+    dispatches: dispatches.rows.map(({ dispatch_id, root_id }) => ({ dispatchId: dispatch_id, rootFeederId: root_id })),
   };
 }

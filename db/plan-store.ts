@@ -1,6 +1,5 @@
 import type { Claim, CycleKey, PlanAnswer, PlanRecord, Proposal } from '../domain/control-cycle';
-import type { Device, LastMove, TreeSnapshot } from '../domain/fleet';
-import type { DevicePlan } from '../domain/plan';
+import { moveTo } from '../domain/last-move';
 import type { Database, Queryable } from './pool';
 import { encodeSnapshot } from './snapshot-codec';
 import { DISPATCH_IN_FORCE, readTreeSnapshot, type PolicyNumbers } from './tree-snapshot';
@@ -182,12 +181,17 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
   const before = new Map(tree.devices.map((device) => [device.deviceId, device]));
   const sent = plan.devices.filter(({ publish }) => publish !== 'none');
   if (sent.length > 0) {
-    const moves = sent.map((device) => moveOf(device, before.get(device.deviceId), tree));
+    const moves = sent.map(({ deviceId, targetKw }) => {
+      const device = before.get(deviceId);
+      return device === undefined ? null : moveTo(targetKw, device, tree.nowMs, tree.settings);
+    });
     await tx.query(
       `insert into device_control as c (device_key, pending_kw, pending_low_kw, pending_high_kw, pending_valid_until, pending_plan_id,
-                                        moved_at, moved_from_low_kw, moved_from_high_kw)
-       select d.device_key, p.kw, p.kw, p.kw, to_timestamp($3 / 1000.0), $4, case when p.low is not null then now() end, p.low, p.high
-         from unnest($1::text[], $2::float8[], $5::float8[], $6::float8[]) as p (device_id, kw, low, high)
+                                        moved_at, moved_from_low_kw, moved_from_high_kw, ran_low_kw, ran_high_kw)
+       select d.device_key, p.kw, p.kw, p.kw, to_timestamp($3 / 1000.0), $4, case when p.low is not null then now() end, p.low, p.high,
+              p.ran_low, p.ran_high
+         from unnest($1::text[], $2::float8[], $5::float8[], $6::float8[], $7::float8[], $8::float8[])
+              as p (device_id, kw, low, high, ran_low, ran_high)
          join devices d using (device_id)
        on conflict (device_key) do update set
          pending_kw = excluded.pending_kw,
@@ -197,7 +201,9 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
          pending_plan_id = excluded.pending_plan_id,
          moved_at = coalesce(excluded.moved_at, c.moved_at),
          moved_from_low_kw = coalesce(excluded.moved_from_low_kw, c.moved_from_low_kw),
-         moved_from_high_kw = coalesce(excluded.moved_from_high_kw, c.moved_from_high_kw)`,
+         moved_from_high_kw = coalesce(excluded.moved_from_high_kw, c.moved_from_high_kw),
+         ran_low_kw = coalesce(excluded.ran_low_kw, c.ran_low_kw),
+         ran_high_kw = coalesce(excluded.ran_high_kw, c.ran_high_kw)`,
       [
         sent.map(({ deviceId }) => deviceId),
         sent.map(({ targetKw }) => targetKw),
@@ -205,6 +211,8 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
         planId,
         moves.map((move) => move?.fromLowKw ?? null),
         moves.map((move) => move?.fromHighKw ?? null),
+        moves.map((move) => move?.ranLowKw ?? null),
+        moves.map((move) => move?.ranHighKw ?? null),
       ],
     );
   }
@@ -248,23 +256,6 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
       ],
     );
   }
-}
-
-/** The targets before this one, since the device was last at rest; one without a command was at what it measured. null: no move. */
-function moveOf(
-  { targetKw }: DevicePlan,
-  device: Device | undefined,
-  { nowMs, settings }: TreeSnapshot,
-): Omit<LastMove, 'atMs'> | null {
-  if (device === undefined) return null;
-  const { pending, acknowledged, reading, lastMove } = device;
-  const fromKw = pending?.targetKw ?? acknowledged?.targetKw ?? reading?.powerKw ?? 0;
-  if (fromKw === targetKw) return null;
-  const underWay = lastMove !== null && nowMs - lastMove.atMs < settings.settleSeconds * 1000 ? lastMove : null;
-  return {
-    fromLowKw: Math.min(fromKw, underWay?.fromLowKw ?? fromKw),
-    fromHighKw: Math.max(fromKw, underWay?.fromHighKw ?? fromKw),
-  };
 }
 
 async function storeUncontrolled(tx: Queryable, { plan }: PlanRecord): Promise<void> {

@@ -70,6 +70,9 @@ async function apply(
   { file, validateOnly, prune }: RegistryOrder,
   defaultIntervalSeconds: number,
 ): Promise<RegistryApplied> {
+  if (prune && file.feeders.length === 0) {
+    throwIfAny([{ pointer: '/feeders', message: 'is empty: pruned by it, nothing would be left' }]);
+  }
   await lockRegistry(tx);
   const wanted = { feeders: wantedFeeders(file), devices: wantedDevices(file) };
   const before = { feeders: await readRows(tx, FEEDERS), devices: await readRows(tx, DEVICES) };

@@ -129,6 +129,8 @@ interface DeviceRow {
   readonly moved_ms: number | null;
   readonly moved_from_low_kw: number | null;
   readonly moved_from_high_kw: number | null;
+  readonly ran_low_kw: number | null;
+  readonly ran_high_kw: number | null;
 }
 
 const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceRow[]> => {
@@ -143,7 +145,7 @@ const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceR
             (extract(epoch from c.pending_valid_until) * 1000)::float8 as pending_valid_ms,
             c.off_setpoint_cycles, (extract(epoch from c.not_following_until) * 1000)::float8 as not_following_ms,
             (extract(epoch from c.moved_at) * 1000)::float8 as moved_ms,
-            c.moved_from_low_kw, c.moved_from_high_kw
+            c.moved_from_low_kw, c.moved_from_high_kw, c.ran_low_kw, c.ran_high_kw
        from feeders f
        join devices d using (feeder_id)
        left join device_state s using (device_key)
@@ -189,9 +191,17 @@ const deviceOf = (row: DeviceRow, nowMs: number): Device => ({
   notFollowingUntilMs: row.not_following_ms,
 });
 
-function lastMoveOf({ moved_ms, moved_from_low_kw, moved_from_high_kw }: DeviceRow): Device['lastMove'] {
+function lastMoveOf(row: DeviceRow): Device['lastMove'] {
+  const { moved_ms, moved_from_low_kw, moved_from_high_kw, ran_low_kw, ran_high_kw } = row;
   if (moved_ms === null || moved_from_low_kw === null || moved_from_high_kw === null) return null;
-  return { atMs: moved_ms, fromLowKw: moved_from_low_kw, fromHighKw: moved_from_high_kw };
+  if (ran_low_kw === null || ran_high_kw === null) return null;
+  return {
+    atMs: moved_ms,
+    fromLowKw: moved_from_low_kw,
+    fromHighKw: moved_from_high_kw,
+    ranLowKw: ran_low_kw,
+    ranHighKw: ran_high_kw,
+  };
 }
 
 /** What an older broker session acknowledged may be lost with that broker: it counts as sent, not as acknowledged. */

@@ -55,7 +55,7 @@ function keepsEveryLimit(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<R
   const shift = new Map<string, number>();
   for (const { deviceId, feederId, targetKw } of plan.devices) {
     const delta = (targets[deviceId] ?? targetKw) - targetKw;
-    for (let node: string | null | undefined = feederId; delta !== 0 && node != null; node = parentOf.get(node)) {
+    for (let node: string | null = feederId; delta !== 0 && node !== null; node = parentOf.get(node) ?? null) {
       shift.set(node, (shift.get(node) ?? 0) + delta);
     }
   }

@@ -98,9 +98,16 @@ export interface DispatchStep {
   readonly summary: string;
 }
 
-export interface ControlGaps {
-  /** Roots that are enabled and whose loop has not planned lately. */
-  readonly rootsWithoutLoop: readonly string[];
+/** Workflows that Postgres says should run. */
+export interface WantedWorkflows {
+  /** Enabled roots; `planned` says whether one has planned lately. */
+  readonly roots: readonly { readonly rootFeederId: string; readonly planned: boolean }[];
   /** Dispatches that are accepted and not over. */
-  readonly openDispatches: readonly { readonly dispatchId: string; readonly rootFeederId: string }[];
+  readonly dispatches: readonly { readonly dispatchId: string; readonly rootFeederId: string }[];
+}
+
+/** What the supervisor started. */
+export interface StartedWorkflows {
+  readonly roots: readonly string[];
+  readonly dispatches: readonly string[];
 }

@@ -15,8 +15,8 @@ export interface DefaultOverload {
 }
 
 /**
- * The nodes that would break if every setpoint expired at once, root first: a warning about the registry, since no plan can
- * help then. Devices whose default nobody knows (unrated PV) are left out.
+ * The nodes that would break if every setpoint expired at once, root first: a warning about the registry, since no
+ * plan can help then. Devices whose default nobody knows (unrated PV) are left out.
  *
  * @throws {DermsError} `FEEDER_TREE_INVALID`, or `DEVICE_INVALID` for a device on a feeder that is not in the list.
  */

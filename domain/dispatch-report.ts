@@ -1,11 +1,14 @@
 /**
  * What a dispatch achieved, from what was asked and measured while it was active.
  *
- * The baseline is the flow measured when it began, so delivered energy is against "everything would have stayed as it was":
- * simple, the same for everybody, and known beforehand. It says nothing of what the weather did meanwhile.
+ * The baseline is the flow measured when it began, so delivered energy is against "everything would have stayed as it
+ * was": simple, the same for everybody, and known beforehand. It says nothing of what the weather did meanwhile.
  */
 
-/** One cycle of an active dispatch: bounds asked of the flow (null = none on that side) and the metered flow, kW, import positive. */
+/**
+ * One cycle of an active dispatch: bounds asked of the flow (null = none on that side) and the metered flow, kW,
+ * import positive.
+ */
 export interface Measurement {
   readonly atMs: number;
   readonly highKw: number | null;
@@ -36,7 +39,10 @@ export interface DeliverySummary {
   readonly meanKw: number | null;
   readonly minKw: number | null;
   readonly maxKw: number | null;
-  /** Energy by which the flow was moved from the baseline in the direction asked, kWh; negative when it went the other way. */
+  /**
+   * Energy by which the flow was moved from the baseline in the direction asked, kWh; negative when it went the other
+   * way.
+   */
   readonly deliveredKwh: number | null;
   /** Share of the measured time in which the flow was within what was asked, 0..100. */
   readonly compliancePercent: number | null;
@@ -130,7 +136,10 @@ function summarise(
 const isKept = ({ measuredKw, sample: { highKw, lowKw } }: Stretch, toleranceKw: number): boolean =>
   measuredKw <= (highKw ?? Infinity) + toleranceKw && measuredKw >= (lowKw ?? -Infinity) - toleranceKw;
 
-/** Less import is delivered where the baseline was above what was asked, more where it was below; nothing was asked in between. */
+/**
+ * Less import is delivered where the baseline was above what was asked, more where it was below; nothing was asked in
+ * between.
+ */
 function deliveredKw({ measuredKw, sample: { highKw, lowKw } }: Stretch, baselineKw: number): number {
   if (highKw !== null && baselineKw > highKw) return baselineKw - measuredKw;
   if (lowKw !== null && baselineKw < lowKw) return measuredKw - baselineKw;

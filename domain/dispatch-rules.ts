@@ -11,8 +11,8 @@ const LONGEST_REASON = 500;
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
- * Everything that is wrong with a request by itself, with JSON pointers into its wire form (`/startsAt`, `/endsAt`, …); empty
- * when it can be admitted. A start in the past is taken as "now".
+ * Everything that is wrong with a request by itself, with JSON pointers into its wire form (`/startsAt`, `/endsAt`,
+ * …); empty when it can be admitted. A start in the past is taken as "now".
  */
 export function checkDispatchRequest(request: DispatchRequest, nowMs: number): FieldFault[] {
   return [
@@ -45,9 +45,9 @@ export type AdmissionAnswer =
 /**
  * Whether a request that is sound by itself fits with the feeder and with the dispatches already open.
  *
- * Limits of overlapping dispatches intersect and the tightest holds. Only where nothing is left of the intersection, or for a
- * second target on one feeder, one has to go: the one with the higher primacy number, at equal primacy the later one, which is the
- * request. Pairs are enough to look at: ranges that meet two by two meet all together.
+ * Limits of overlapping dispatches intersect and the tightest holds. Only where nothing is left of the intersection,
+ * or for a second target on one feeder, one has to go: the one with the higher primacy number, at equal primacy the
+ * later one, which is the request. Pairs are enough to look at: ranges that meet two by two meet all together.
  */
 export function admitDispatch({ request, existing, feeder }: Admission): AdmissionAnswer {
   const unreachable = unreachableTarget(request, feeder);
@@ -114,7 +114,7 @@ function startFaults(
   const faults: FieldFault[] = [];
   const spread = randomizeStartSeconds ?? 0;
   if (!Number.isFinite(spread) || spread < 0) faults.push(fault('/randomizeStartSeconds', 'must be 0 or more'));
-  else if (startsAtMs + spread * 1000 >= endsAtMs) {
+  else if (spread > 0 && startsAtMs + spread * 1000 >= endsAtMs) {
     faults.push(fault('/randomizeStartSeconds', 'must be shorter than the window'));
   }
   if (expiresAtMs === undefined || expiresAtMs === null) return faults;
@@ -179,9 +179,7 @@ function looserThanFeeder(request: DispatchRequest, feeder: Admission['feeder'])
   const { importLimitKw, exportLimitKw } = askedBy(request);
   const looser = (name: string, askedKw: number | null, ownKw: number) =>
     askedKw !== null && askedKw > ownKw
-      ? [
-          `the ${name} limit of ${kwText(askedKw)} is looser than the feeder's own ${kwText(ownKw)}, which goes on to hold`,
-        ]
+      ? [`the ${name} limit of ${kwText(askedKw)} is looser than the feeder's own, ${kwText(ownKw)}: that holds`]
       : [];
   return [
     ...looser('import', importLimitKw, feeder.importLimitKw),

@@ -47,11 +47,15 @@ export interface Command {
   readonly validUntilMs: number;
 }
 
-/** When a plan last gave a device another target, and the span of its targets before that, since it was last at rest. */
+/** When a plan last gave a device another target; and, since it was last at rest, what it was told and did before that. */
 export interface LastMove {
   readonly atMs: number;
+  /** Span of the targets before. */
   readonly fromLowKw: number;
   readonly fromHighKw: number;
+  /** Span of what it measured when it was told to move. */
+  readonly ranLowKw: number;
+  readonly ranHighKw: number;
 }
 
 /** Everything that was sent since the last acknowledgement: newest target, and the span of all of it. */

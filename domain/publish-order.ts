@@ -8,7 +8,10 @@
 import { DermsError } from './errors';
 import type { DeviceType } from './fleet';
 
-/** A setpoint on its way: from where the device may stand now (acknowledged, sent since, measured) to its target, kW, import positive. */
+/**
+ * A setpoint on its way: from where the device may stand now (acknowledged, sent since, measured) to its target, kW,
+ * import positive.
+ */
 export interface Move {
   readonly deviceId: string;
   readonly deviceType: DeviceType;
@@ -31,9 +34,9 @@ export interface MoveNode {
 /**
  * Splits device ids into those to send first and those to send once these are acknowledged, each in the order given.
  *
- * An EV's lower allowance and a PV's tighter cap are cuts, their opposites raises: neither makes power flow the other way. A battery
- * moves both sides, so its move is a cut when it relieves the limit above it that has the least slack in the plan; less
- * import counts when both sides have the same.
+ * An EV's lower allowance and a PV's tighter cap are cuts, their opposites raises: neither makes power flow the other
+ * way. A battery moves both sides, so its move is a cut when it relieves the limit above it that has the least slack
+ * in the plan; less import counts when both sides have the same.
  *
  * @throws {DermsError} `FEEDER_TREE_INVALID` for a move under a node that is not in the list.
  */
@@ -51,9 +54,9 @@ export function publishOrder(
 /**
  * The second moves that must not be sent, given the first ones that were not acknowledged.
  *
- * A device whose first move was not acknowledged counts at the worse of old and new, one that is withheld stays where it was. Any
- * node that would be over a limit with that, or further over than the plan itself is, withholds the second moves below it
- * that worsen that side.
+ * A device whose first move was not acknowledged counts at the worse of old and new, one that is withheld stays where
+ * it was. Any node that would be over a limit with that, or further over than the plan itself is, withholds the
+ * second moves below it that worsen that side.
  */
 export function raisesToWithhold({ nodes, moves, unacknowledged }: RaiseQuestion): ReadonlySet<string> {
   const above = nodesAbove(nodes);

@@ -1,6 +1,9 @@
 import type { Command } from './fleet';
 
-/** Shortest life of a setpoint, s: two missed telemetry periods of the slowest agents in the field (design, section 5). */
+/**
+ * Shortest life of a setpoint, s: two missed telemetry periods of the slowest agents in the field (design, section
+ * 5).
+ */
 const SHORTEST_TTL_SECONDS = 60;
 /** A setpoint outlives this many intervals, so that some failed cycles in a row let no device fall to its default. */
 const TTL_INTERVALS = 6;

@@ -17,6 +17,8 @@ const CALL_TIMEOUT_MS = 3_000;
 /** A worker that died in a workflow task costs this long. */
 const WORKFLOW_TASK_TIMEOUT = '5s';
 
+const RUNNING = `ExecutionStatus = 'Running' and WorkflowType in ('controlLoop', 'dispatch')`;
+
 const START_ONCE = {
   taskQueue: TASK_QUEUES.control,
   workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
@@ -34,6 +36,12 @@ export const createWorkflowStarter = (client: Client) => {
       client.withDeadline(Date.now() + CALL_TIMEOUT_MS, work),
     );
   return {
+    async running(): Promise<ReadonlySet<string>> {
+      const ids = new Set<string>();
+      for await (const { workflowId } of client.workflow.list({ query: RUNNING, pageSize: 1_000 })) ids.add(workflowId);
+      return ids;
+    },
+
     async startControlLoop(rootFeederId: string): Promise<void> {
       await bounded(() =>
         client.workflow.start('controlLoop', {

@@ -3,7 +3,7 @@ import type { Logger } from '../observability/logger';
 import { ensureSchedules, triggerSupervisor } from '../temporal/schedules';
 
 /** How often we look whether the schedules are there: an empty Temporal server is filled again within this, ms. */
-const LOOK_EVERY_MS = 15_000;
+const LOOK_EVERY_MS = 10_000;
 const CALL_TIMEOUT_MS = 5_000;
 
 /**

@@ -8,8 +8,7 @@ import type { ControlMode } from '../domain/fleet';
 export const TASK_QUEUES = { control: 'control', jobs: 'jobs' } as const;
 export const FEEDER_SEARCH_ATTRIBUTE = 'DermsFeederId';
 
-export const controlLoopId = (rootFeederId: string): string => `control-loop/${rootFeederId}`;
-export const dispatchWorkflowId = (dispatchId: string): string => `dispatch/${dispatchId}`;
+export { controlLoopId, dispatchWorkflowId } from '../domain/workflow-ids';
 export const SUPERVISOR_SCHEDULE_ID = 'supervise-control-loops';
 
 export interface ControlLoopInput {

@@ -1,10 +1,10 @@
 import { openAcknowledgedSubscription } from '../../broker/acknowledged-subscription';
 import { settingsSchema } from '../../config/schema';
-import { ensurePartitions } from '../../db/partitions';
 import { openDatabase, type DatabaseOptions } from '../../db/pool';
 import { createRefusedTelemetry } from '../../db/refused-telemetry';
 import { createWireRegistry } from '../../db/registration';
 import { createTelemetryStore } from '../../db/telemetry-store';
+import { prepareTelemetry } from '../../db/time-series-upkeep';
 import { startIngest } from '../../ingest/start-ingest';
 import { createLogger } from '../../observability/logger';
 import { createRegistry } from '../../observability/metrics';
@@ -14,6 +14,7 @@ export interface IngestOrder {
   readonly mqttHost: string;
   readonly mqttPort: number;
   readonly clientId: string;
+  readonly topicPrefix: string;
   /** Reports once so many were acknowledged. */
   readonly messages: number;
 }
@@ -35,7 +36,7 @@ async function ingest(order: IngestOrder): Promise<void> {
   let firstAt: number | null = null;
   const started = await startIngest({
     options: {
-      topicPrefix: settings.MQTT_TOPIC_PREFIX,
+      topicPrefix: order.topicPrefix,
       maxPayloadBytes: settings.MQTT_MAX_PAYLOAD_BYTES,
       retentionDays: settings.TELEMETRY_RETENTION_DAYS,
       batchRows: settings.INGEST_BATCH_ROWS,
@@ -82,12 +83,7 @@ async function ingest(order: IngestOrder): Promise<void> {
     store: createTelemetryStore(db),
     registry: createWireRegistry(db),
     refused: createRefusedTelemetry(db),
-    ensurePartitions: () =>
-      ensurePartitions(db, Date.now(), {
-        daysBack: settings.TELEMETRY_RETENTION_DAYS,
-        daysAhead: 7,
-        tables: ['telemetry', 'meter_readings'],
-      }),
+    ensurePartitions: () => prepareTelemetry(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
     onFeederAdded: () => Promise.resolve(),
   });
   const ready = setInterval(() => {

@@ -109,6 +109,9 @@ create table device_control (
   moved_at                 timestamptz,
   moved_from_low_kw        kw,
   moved_from_high_kw       kw,
+  -- What it measured at those moves.
+  ran_low_kw               kw,
+  ran_high_kw              kw,
   off_setpoint_cycles      integer not null default 0,
   not_following_until      timestamptz
 ) with (fillfactor = 50);

@@ -1,88 +1,113 @@
+import { real, whole } from './packed';
+
 /**
- * The curves of all devices, packed: point by point, ascending, so that 100,000 devices are a handful of
- * arrays rather than half a million objects.
+ * The curves of all devices, packed: point by point, ascending, so that 100,000 devices are a handful of arrays rather
+ * than half a million objects.
  *
- * A curve says how much power (kW, import positive) a device takes at each level of the stacked level
- * axis. It never falls, is straight between its points and flat outside them.
+ * A curve says how much power (kW, import positive) a device takes at each level of the stacked level axis. It never
+ * falls, is straight between its points and flat outside them.
  */
 export class LevelCurves {
-  private readonly firstPoint: number[] = [];
-  private readonly nodes: number[] = [];
-  private readonly floors: number[] = [];
-  private readonly ceilings: number[] = [];
-  private readonly levels: number[] = [];
-  private readonly kilowatts: number[] = [];
+  private devices = 0;
+  private points = 0;
+  private nodes = new Int32Array(FIRST_CAPACITY);
+  private firstPoints = new Int32Array(FIRST_CAPACITY);
+  private highFloors = new Float64Array(FIRST_CAPACITY);
+  private lowCeilings = new Float64Array(FIRST_CAPACITY);
+  private levels = new Float64Array(FIRST_CAPACITY);
+  private powers = new Float64Array(FIRST_CAPACITY);
 
   /**
    * Begins the curve of the next device; its points follow with `point`. Devices are numbered in the order they come.
    *
-   * `highFloorKw`: on the import side it counts at this at least (a PV gives no more than it measures, whatever
-   * its cap allows). `lowCeilingKw`: on the export side it counts at this at most (an EV draws no more than it
-   * measures, whatever its allowance).
+   * `highFloorKw`: on the import side it counts at this at least (a PV gives no more than it measures, whatever its cap
+   * allows). `lowCeilingKw`: on the export side it counts at this at most (an EV draws no more than it measures,
+   * whatever its allowance).
    */
   device(node: number, highFloorKw = -Infinity, lowCeilingKw = Infinity): this {
-    this.firstPoint.push(this.levels.length);
-    this.nodes.push(node);
-    this.floors.push(highFloorKw);
-    this.ceilings.push(lowCeilingKw);
+    if (this.devices === this.nodes.length) this.growDevices();
+    this.nodes[this.devices] = node;
+    this.firstPoints[this.devices] = this.points;
+    this.highFloors[this.devices] = highFloorKw;
+    this.lowCeilings[this.devices] = lowCeilingKw;
+    this.devices += 1;
     return this;
   }
 
   /** Adds a point to the right of the last one: neither `level` nor `kw` may be smaller than there. */
   point(level: number, kw: number): this {
-    this.levels.push(level);
-    this.kilowatts.push(kw);
+    if (this.points === this.levels.length) this.growPoints();
+    this.levels[this.points] = level;
+    this.powers[this.points] = kw;
+    this.points += 1;
     return this;
   }
 
   get deviceCount(): number {
-    return this.nodes.length;
+    return this.devices;
   }
 
   get pointCount(): number {
-    return this.levels.length;
+    return this.points;
   }
 
   nodeOf(device: number): number {
-    return this.nodes[device] ?? -1;
+    return whole(this.nodes, device);
   }
 
   /** Index of the first point of the device; that of the next device ends it. */
   firstPointOf(device: number): number {
-    return this.firstPoint[device] ?? this.levels.length;
+    return device < this.devices ? whole(this.firstPoints, device) : this.points;
   }
 
   levelAt(point: number): number {
-    return this.levels[point] ?? NaN;
+    return real(this.levels, point);
   }
 
   kwAtPoint(point: number): number {
-    return this.kilowatts[point] ?? NaN;
+    return real(this.powers, point);
   }
 
   highFloorOf(device: number): number {
-    return this.floors[device] ?? -Infinity;
+    return real(this.highFloors, device);
   }
 
   lowCeilingOf(device: number): number {
-    return this.ceilings[device] ?? Infinity;
+    return real(this.lowCeilings, device);
   }
 
-  /** Power of the device at a level, kW. */
+  /** Power of the device at a level, kW; 0 for a curve without points. */
   kwAt(device: number, level: number): number {
     const first = this.firstPointOf(device);
     const end = this.firstPointOf(device + 1);
-    if (first === end || level <= this.levelAt(first)) return first === end ? 0 : this.kwAtPoint(first);
-    let right = first + 1;
+    if (first === end) return 0;
+    let right = first;
     while (right < end && this.levelAt(right) < level) right += 1;
+    if (right === first) return this.kwAtPoint(first);
     if (right === end) return this.kwAtPoint(end - 1);
-    const [fromLevel, fromKw, toLevel, toKw] = [
-      this.levelAt(right - 1),
-      this.kwAtPoint(right - 1),
-      this.levelAt(right),
-      this.kwAtPoint(right),
-    ];
-    if (level >= toLevel) return toKw;
-    return fromKw + ((toKw - fromKw) * (level - fromLevel)) / (toLevel - fromLevel);
+    const fromKw = this.kwAtPoint(right - 1);
+    const toKw = this.kwAtPoint(right);
+    const fromLevel = this.levelAt(right - 1);
+    const toLevel = this.levelAt(right);
+    return level === toLevel ? toKw : fromKw + ((toKw - fromKw) * (level - fromLevel)) / (toLevel - fromLevel);
   }
+
+  private growDevices(): void {
+    this.nodes = grown(this.nodes, new Int32Array(2 * this.devices));
+    this.firstPoints = grown(this.firstPoints, new Int32Array(2 * this.devices));
+    this.highFloors = grown(this.highFloors, new Float64Array(2 * this.devices));
+    this.lowCeilings = grown(this.lowCeilings, new Float64Array(2 * this.devices));
+  }
+
+  private growPoints(): void {
+    this.levels = grown(this.levels, new Float64Array(2 * this.points));
+    this.powers = grown(this.powers, new Float64Array(2 * this.points));
+  }
+}
+
+const FIRST_CAPACITY = 64;
+
+function grown<Values extends Float64Array | Int32Array>(from: Values, to: Values): Values {
+  to.set(from);
+  return to;
 }

@@ -116,7 +116,10 @@ interface Sweep {
   breakpoints: number;
 }
 
-/** Takes breakpoints from one end of the node's curves while the limit on that side is broken, and ends the range where it holds. */
+/**
+ * Takes breakpoints from one end of the node's curves while the limit on that side is broken, and ends the range
+ * where it holds.
+ */
 function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
   const { sign, end } = side;
   const [own, other] = sign > 0 ? [sweep.highBend, sweep.lowBend] : [sweep.lowBend, sweep.highBend];
@@ -221,7 +224,10 @@ function addEndsOf(curves: LevelCurves, device: number, fromAbove: SweepEnd, fro
 }
 
 interface PackedBreakpoints {
-  /** Ascending within each node's stretch `startOfNode[node] .. startOfNode[node + 1]`, with room behind for two cuts per node. */
+  /**
+   * Ascending within each node's stretch `startOfNode[node] .. startOfNode[node + 1]`, with room behind for two cuts
+   * per node.
+   */
   readonly levels: Float64Array;
   readonly highBend: Float64Array;
   readonly lowBend: Float64Array;
@@ -273,9 +279,12 @@ interface RawBreakpoints {
   axisEnd: number;
 }
 
-/** Each sloping stretch of a curve begins and ends with a breakpoint; at most four, where the two sides count it differently. */
+/**
+ * Each sloping stretch of a curve begins and ends with a breakpoint; with two more where one of the sides begins or
+ * stops to count it.
+ */
 function rawBreakpoints(curves: LevelCurves): RawBreakpoints {
-  const capacity = 4 * curves.pointCount;
+  const capacity = mostBreakpoints(curves);
   const raw: RawBreakpoints = {
     node: new Int32Array(capacity),
     level: new Float64Array(capacity),
@@ -290,6 +299,24 @@ function rawBreakpoints(curves: LevelCurves): RawBreakpoints {
     for (let right = curves.firstPointOf(device) + 1; right < end; right += 1) addStretch(raw, curves, device, right);
   }
   return raw;
+}
+
+/**
+ * The arrays are the bulk of the memory of a solution, so they are counted rather than made long enough for all
+ * cases.
+ */
+function mostBreakpoints(curves: LevelCurves): number {
+  let most = 0;
+  for (let device = 0; device < curves.deviceCount; device += 1) {
+    const first = curves.firstPointOf(device);
+    const end = curves.firstPointOf(device + 1);
+    for (let right = first + 1; right < end; right += 1) {
+      if (curves.kwAtPoint(right) > curves.kwAtPoint(right - 1)) most += 2;
+    }
+    if (curves.highFloorOf(device) > -Infinity) most += 2;
+    if (curves.lowCeilingOf(device) < Infinity) most += 2;
+  }
+  return most;
 }
 
 function addStretch(raw: RawBreakpoints, curves: LevelCurves, device: number, right: number): void {

@@ -1,10 +1,11 @@
 /**
  * From wants and limits to one power per device, by the level solver.
  *
- * Two things the solver does not know are settled here. A dispatch may ask for more than the wires above it bear: then the
- * dispatch gives way, not the wires, and among dispatches the one with the higher primacy number. And a PV or an EV may
- * use less than it wants: planning with what they could do brings batteries in before anything is curtailed, but where that
- * cannot hold both sides of a limit, the plan that goes by what they do now is taken when it can.
+ * Two things the solver does not know are settled here. A dispatch may ask for more than the wires above it bear:
+ * then the dispatch gives way, not the wires, and among dispatches the one with the higher primacy number. And a PV
+ * or an EV may use less than it wants: planning with what they could do brings batteries in before anything is
+ * curtailed, but where that cannot hold both sides of a limit, the plan that goes by what they do now is taken when
+ * it can.
  */
 import { real, whole } from '../allocation/packed';
 import { solveLevels, type LevelSolution } from '../allocation/level-solver';
@@ -84,7 +85,10 @@ function perDevice(
   return { level, boundBy };
 }
 
-/** A feeder's own limit and the dispatches on it are several nodes of the solver: the innermost that holds anything speaks. */
+/**
+ * A feeder's own limit and the dispatches on it are several nodes of the solver: the innermost that holds anything
+ * speaks.
+ */
 function bindings({ feederOf, feederCount }: SolverTree, { bindingSide }: LevelSolution): Int8Array {
   const binding = new Int8Array(feederCount);
   bindingSide.forEach((side, node) => {

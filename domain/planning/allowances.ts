@@ -1,6 +1,6 @@
 /**
- * Hands out what is left as allowance: a PV may produce and an EV may draw more than the plan counts on, as long as every
- * limit above still holds if they do.
+ * Hands out what is left as allowance: a PV may produce and an EV may draw more than the plan counts on, as long as
+ * every limit above still holds if they do.
  *
  * EVs are let up to their maximum by the room on the import side, PVs to their rating by that on the export side. Where
  * room is short, what a device can use comes before what it cannot, shared by weight like everything else. So caps and

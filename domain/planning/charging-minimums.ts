@@ -23,9 +23,10 @@ export const leastWeightWaits: WaitingOrder = (a, b) =>
 /**
  * Allocates, then lets EVs wait whose share is below the least they can charge with.
  *
- * Of the EVs that one limit holds, the first in line keep charging as long as their minimums fit into what these EVs got
- * together, and under the limits between; the rest waits, and what it frees goes to the others with the next solution. Deeper
- * limits first, at most one more solution than the tree is deep, the last one with everybody waiting who is still below.
+ * Of the EVs that one limit holds, the first in line keep charging as long as their minimums fit into what these EVs
+ * got together, and under the limits between; the rest waits, and what it frees goes to the others with the next
+ * solution. Deeper limits first, at most one more solution than the tree is deep, the last one with everybody waiting
+ * who is still below.
  */
 export function allocateWithMinimums(
   feeders: Feeders,
@@ -102,7 +103,10 @@ function deepest(groups: readonly Group[], { tree }: Feeders): Group[] {
   return groups.filter(({ boundBy }) => depthOf(boundBy) === most);
 }
 
-/** In line: whose minimum no longer fits under the group's limit waits with all behind it; under a limit between, it alone. */
+/**
+ * In line: whose minimum no longer fits under the group's limit waits with all behind it; under a limit between, it
+ * alone.
+ */
 function decide(
   { boundBy, members, sharedKw }: Group,
   { tree }: Feeders,

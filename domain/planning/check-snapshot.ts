@@ -1,5 +1,5 @@
 import { DermsError, type ErrorCode } from '../errors';
-import type { ActiveDispatch, Device, FeederNode, TreeSnapshot } from '../fleet';
+import type { ActiveDispatch, Device, FeederNode, LastMove, TreeSnapshot } from '../fleet';
 
 /**
  * Refuses numbers that no plan can be made from, so that a NaN never travels on into setpoints.
@@ -25,6 +25,8 @@ function checkFeeder({ feederId, importLimitKw, exportLimitKw, baseLoadKw, meter
       'meter.flowKw': meter?.flowKw,
       'meter.worstUncontrolledKw.highKw': meter?.worstUncontrolledKw?.highKw,
       'meter.worstUncontrolledKw.lowKw': meter?.worstUncontrolledKw?.lowKw,
+      'meter.lastUncontrolledKw.highKw': meter?.lastUncontrolledKw?.highKw,
+      'meter.lastUncontrolledKw.lowKw': meter?.lastUncontrolledKw?.lowKw,
     },
     positive: { importLimitKw, exportLimitKw, 'meter.ageSeconds': meter?.ageSeconds },
   });
@@ -46,7 +48,7 @@ function checkDispatch({
 
 function checkDevice(device: Device): void {
   if (isSound(device)) return;
-  const { reading, acknowledged, pending } = device;
+  const { reading, acknowledged, pending, lastMove } = device;
   check('DEVICE_INVALID', `device ${device.deviceId}`, {
     finite: {
       defaultPowerKw: device.defaultPowerKw,
@@ -63,6 +65,7 @@ function checkDevice(device: Device): void {
       'pending.lowKw': pending?.lowKw,
       'pending.highKw': pending?.highKw,
       'pending.validUntilMs': pending?.validUntilMs,
+      ...(lastMove === null ? {} : named('lastMove', lastMove)),
     },
     positive: {
       maxImportKw: device.maxImportKw,
@@ -77,7 +80,7 @@ function checkDevice(device: Device): void {
 
 /** The quick way for the many that are in order: one sum is finite only when all of its parts are. */
 function isSound(device: Device): boolean {
-  const { reading, acknowledged, pending, maxImportKw, maxExportKw, rampKwPerS } = device;
+  const { reading, acknowledged, pending, lastMove, maxImportKw, maxExportKw, rampKwPerS } = device;
   const sum =
     (device.defaultPowerKw ?? 0) +
     device.scheduledPowerKw +
@@ -86,7 +89,8 @@ function isSound(device: Device): boolean {
     (device.notFollowingUntilMs ?? 0) +
     (reading === null ? 0 : reading.powerKw + (reading.soc ?? 0) + reading.ageSeconds) +
     (acknowledged === null ? 0 : acknowledged.targetKw + acknowledged.validUntilMs) +
-    (pending === null ? 0 : pending.targetKw + pending.lowKw + pending.highKw + pending.validUntilMs);
+    (pending === null ? 0 : pending.targetKw + pending.lowKw + pending.highKw + pending.validUntilMs) +
+    (lastMove === null ? 0 : sumOf(lastMove));
   const least = Math.min(
     maxImportKw ?? 0,
     maxExportKw ?? 0,
@@ -98,6 +102,12 @@ function isSound(device: Device): boolean {
   const most = (maxImportKw ?? 0) + (maxExportKw ?? 0) + device.minImportKw + device.weight + (rampKwPerS ?? 0);
   return Number.isFinite(sum + most) && least >= 0;
 }
+
+const sumOf = ({ atMs, fromLowKw, fromHighKw, ranLowKw, ranHighKw }: LastMove): number =>
+  atMs + fromLowKw + fromHighKw + ranLowKw + ranHighKw;
+
+const named = (prefix: string, numbers: LastMove): Numbers =>
+  Object.fromEntries(Object.entries(numbers).map(([field, value]) => [`${prefix}.${field}`, value as number]));
 
 type Numbers = Readonly<Record<string, number | null | undefined>>;
 

@@ -7,8 +7,8 @@ export interface PowerSpan {
 }
 
 /**
- * What the commands that a device may have would let it do: what was acknowledged and everything sent since, as far as it
- * is still valid. null when it has none. A device that does not honour expiry keeps its last command for ever.
+ * What the commands that a device may have would let it do: what was acknowledged and everything sent since, as far
+ * as it is still valid. null when it has none. A device that does not honour expiry keeps its last command for ever.
  */
 export function commandsInForce({ acknowledged, pending, honoursExpiry }: Device, nowMs: number): PowerSpan | null {
   const holds = (validUntilMs: number) => !honoursExpiry || validUntilMs > nowMs;

@@ -6,9 +6,9 @@ import { countedHighKw, countedLowKw, ON_LIMIT_KW, type Feeders, type LimitRooms
 const SAME_TARGET_KW = 1e-6;
 
 /**
- * Keeps the old setpoint of a device whose target hardly moved, as long as every limit above it still holds: fewer messages,
- * and no node pays for it. Kept in the order given, those first whose old setpoint takes less import, because they make the room that the
- * others need. Returns which were kept; `powerKw` is changed in place.
+ * Keeps the old setpoint of a device whose target hardly moved, as long as every limit above it still holds: fewer
+ * messages, and no node pays for it. Kept in the order given, those first whose old setpoint takes less import,
+ * because they make the room that the others need. Returns which were kept; `powerKw` is changed in place.
  */
 export function keepWithinDeadband(
   { tree }: Feeders,
@@ -42,7 +42,10 @@ export function keepWithinDeadband(
   return kept;
 }
 
-/** The acknowledged target, when it is in force, within the bounds and near enough to stand for the new one; else null. */
+/**
+ * The acknowledged target, when it is in force, within the bounds and near enough to stand for the new one; else
+ * null.
+ */
 function oldTarget({ device, want }: SteerableDevice, newKw: number, nowMs: number, deadbandKw: number): number | null {
   const { acknowledged, pending } = device;
   if (acknowledged === null || pending !== null || acknowledged.validUntilMs <= nowMs) return null;

@@ -36,7 +36,8 @@ export interface SteerableDevice extends Seen {
  * Sorts a device into one of the kinds above.
  *
  * Silent is what is stale, offline, says so itself (`online: false`) or reports a fault: it is taken at the worst of
- * every command it may still obey and of its default, and of what it last did, because neither cap nor allowance says how much is used.
+ * every command it may still obey and of its default, and of what it last did, because neither cap nor allowance says
+ * how much is used.
  */
 export function deviceState(device: Device, node: number, nowMs: number, settings: PlanSettings): DeviceState {
   const { reading } = device;
@@ -64,8 +65,9 @@ function presenceOf(reading: DeviceReading | null, settings: PlanSettings): Seen
 }
 
 /**
- * Where a silent device may stand and where it may go. What it does now is its last sample, as far as its commands and its
- * default allow that: an EV whose allowance has expired since is at its default. A fresh sample is believed as it is.
+ * Where a silent device may stand and where it may go. What it does now is its last sample, as far as its commands
+ * and its default allow that: an EV whose allowance has expired since is at its default. A fresh sample is believed
+ * as it is.
  */
 function silentSpan(device: Device, nowMs: number, settings: PlanSettings): PowerSpan & { nowKw: number } {
   const fallback = defaultPowerKw(device) ?? 0;

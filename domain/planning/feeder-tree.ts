@@ -16,7 +16,8 @@ export interface FeederTree {
 /**
  * Orders the feeders so that one loop from the end sums upwards and one from the start passes downwards.
  *
- * @throws {DermsError} `FEEDER_TREE_INVALID` naming the node: none or several roots, an unknown parent, a circle, an id used twice.
+ * @throws {DermsError} `FEEDER_TREE_INVALID` naming the node: none or several roots, an unknown parent, a circle, an id
+ * used twice.
  */
 export function feederTree(feeders: readonly FeederNode[]): FeederTree {
   const children = childrenByParent(feeders);

@@ -15,7 +15,10 @@ export interface Feeders {
 /** Sums over a node closer to its limit than this hold it: a thousandth of a watt. */
 export const ON_LIMIT_KW = 1e-6;
 
-/** What the devices below each feeder may sum to: limit less what flows anyway. Dispatch limits can give way, own ones cannot. */
+/**
+ * What the devices below each feeder may sum to: limit less what flows anyway. Dispatch limits can give way, own ones
+ * cannot.
+ */
 export class LimitRooms {
   readonly ownHighKw: Float64Array;
   readonly ownLowKw: Float64Array;
@@ -44,7 +47,8 @@ export class LimitRooms {
 
   /**
    * Lets dispatches give way to the limits above them that these powers break: false when none can. A limit of the
-   * wires outranks every dispatch; among dispatches the one with the higher primacy number, then the later one, gives way.
+   * wires outranks every dispatch; among dispatches the one with the higher primacy number, then the later one, gives
+   * way.
    */
   giveWay(powerKw: Float64Array, devices: readonly SteerableDevice[]): boolean {
     if (this.dispatchedSides === 0) return false;

@@ -20,9 +20,9 @@ export interface NodeLimits {
 /**
  * The tightest of a node's own limits and the dispatches in force on it.
  *
- * Dispatches that leave nothing of each other were refused or superseded on admission; should two meet here all the same
- * (limits were lowered since), the lower primacy number wins, then the earlier one: the other narrows what is left of the range to
- * its nearest point. Own limits always hold.
+ * Dispatches that leave nothing of each other were refused or superseded on admission; should two meet here all the
+ * same (limits were lowered since), the lower primacy number wins, then the earlier one: the other narrows what is
+ * left of the range to its nearest point. Own limits always hold.
  */
 export function limitsInForce(feeder: FeederNode, dispatches: readonly ActiveDispatch[]): NodeLimits {
   let limits: NodeLimits = {

@@ -7,8 +7,7 @@ import type { DeviceState } from './device-state';
  *
  * Device and meter are read at different moments. While a device is on its way to a new setpoint the difference of the
  * two is not what nobody controls: taken as that, each cut would look like load that went away, and be given back. So a
- * device that may have been under way at one of the two readings counts with the whole way from its reading to its
- * command; one that was read at rest both times, before it was told to move or after it settled, counts at its reading.
+ * device that may have been under way at one of the two readings counts with the whole way; one that was read at rest both times, before it was told to move or after it settled, counts at its reading.
  */
 export function spanAtMeterReading(
   { device, nowKw }: DeviceState,
@@ -24,7 +23,10 @@ export function spanAtMeterReading(
   const settledAtMs = lastMove.atMs + settings.settleSeconds * 1000;
   const sameSide = Math.max(readAtMs, meterAtMs) <= lastMove.atMs || Math.min(readAtMs, meterAtMs) >= settledAtMs;
   if (sameSide || !isMovedBy(device, nowKw, commands, lastMove, settings.followingToleranceKw)) return atRest;
-  return { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) };
+  // What the device did at the meter's moment lies between its reading and where it went, or where it came from.
+  return meterAtMs >= readAtMs
+    ? { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) }
+    : { lowKw: Math.min(nowKw, lastMove.ranLowKw), highKw: Math.max(nowKw, lastMove.ranHighKw) };
 }
 
 /**

@@ -46,8 +46,8 @@ const freshFlowKw = ({ meter }: FeederNode, { staleSeconds }: PlanSettings): num
   meter !== null && meter.ageSeconds <= staleSeconds ? meter.flowKw : null;
 
 /**
- * How far the node stays outside its limits. A target is missed only when it lies outside what the flow may be; who uses
- * less than allowed makes the flow uncertain, not the target missed.
+ * How far the node stays outside its limits. A target is missed only when it lies outside what the flow may be; who
+ * uses less than allowed makes the flow uncertain, not the target missed.
  */
 function missingKw(limit: NodeLimits, plannedHighKw: number, plannedLowKw: number): number {
   const { targetKw } = limit;
@@ -59,7 +59,9 @@ function missingKw(limit: NodeLimits, plannedHighKw: number, plannedLowKw: numbe
 
 const sideName = (side: number): NodePlan['binding'] => (side > 0 ? 'import' : side < 0 ? 'export' : 'none');
 
-/** What flows through each node without any device that is steered: uncontrolled flow and the devices that only count. */
+/**
+ * What flows through each node without any device that is steered: uncontrolled flow and the devices that only count.
+ */
 export function fixedFlow(
   tree: FeederTree,
   states: readonly DeviceState[],

@@ -17,8 +17,9 @@ export function publishTarget(device: Device, targetKw: number, snapshot: TreeSn
 }
 
 /**
- * A device that does not answer or does not follow is sent nothing new. Its last command is kept alive only where falling to its
- * default would move more power than the command does: a curtailed PV that went silent stays curtailed.
+ * A device that does not answer or does not follow is sent nothing new. Its last command is kept alive only where
+ * falling to its default would move more power than the command does: a curtailed PV that went silent stays
+ * curtailed.
  */
 export function publishLastCommand(device: Device, snapshot: TreeSnapshot): Publish {
   const { acknowledged, pending } = device;

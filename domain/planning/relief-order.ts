@@ -21,7 +21,10 @@ export const RELIEF_TIER: Readonly<Record<DeviceType, number>> = { battery: 1, e
 /** A weight this far below the largest is none: the shares of both could not be told apart in double precision. */
 const LEAST_RELATIVE_WEIGHT = 1e-6;
 
-/** The curves of all devices, in the order given; `solverNodeOf` says where the devices of a feeder hang in the solver. */
+/**
+ * The curves of all devices, in the order given; `solverNodeOf` says where the devices of a feeder hang in the
+ * solver.
+ */
 export function reliefCurves(devices: readonly SteerableDevice[], solverNodeOf: Int32Array): LevelCurves {
   const order = reliefOrder(devices);
   for (const steerable of devices) {

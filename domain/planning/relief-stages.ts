@@ -32,7 +32,10 @@ export function announce({ stage, weight, leastKw, mostKw }: StageMove): void {
   if (mostKw > leastKw) stage.fullShareKw = Math.max(stage.fullShareKw, mostKw / weight);
 }
 
-/** Adds the two points of a move below level 0, left to right; `wantKw` is the power at level 0. False when there is nothing to move. */
+/**
+ * Adds the two points of a move below level 0, left to right; `wantKw` is the power at level 0. False when there is
+ * nothing to move.
+ */
 export function placeBelow(curves: LevelCurves, move: StageMove, wantKw: number): boolean {
   if (move.mostKw <= move.leastKw) return false;
   if (move.kind === 'give') {

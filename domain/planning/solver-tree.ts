@@ -2,9 +2,10 @@ import { real } from '../allocation/packed';
 import type { Feeders, LimitRooms } from './limit-rooms';
 
 /**
- * The feeders as the solver sees them: a node for what each feeder's wires bear, and around it one for what dispatches
- * ask of it. The solver keeps the limits of the inner node first, so wires come before wishes. A target asks for both
- * sides at once; the side away from zero is kept first (no more import than an import target, no more export than an export target).
+ * The feeders as the solver sees them: a node for what each feeder's wires bear, and around it one for what
+ * dispatches ask of it. The solver keeps the limits of the inner node first, so wires come before wishes. A target
+ * asks for both sides at once; the side away from zero is kept first (no more import than an import target, no more
+ * export than an export target).
  */
 export interface SolverTree {
   readonly parentOf: Int32Array;

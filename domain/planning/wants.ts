@@ -26,7 +26,10 @@ export interface Want {
   readonly restraint: 'none' | 'ramp' | 'soc';
 }
 
-/** A device this close to its cap or allowance is held by it; share of its rating, about what an inverter measures wrong. */
+/**
+ * A device this close to its cap or allowance is held by it; share of its rating, about what an inverter measures
+ * wrong.
+ */
 const HELD_WITHIN_SHARE = 0.02;
 /** A device below its cap may use this much more before the next cycle; share of its rating (design, section 7). */
 const GROWTH_SHARE = 0.1;
@@ -34,10 +37,10 @@ const GROWTH_SHARE = 0.1;
 /**
  * Bounds and want of a rated device with a fresh reading.
  *
- * EV: its maximum below its target soc, else 0. PV: its rating. Both say so to their own limit only as far as they can use it: one held
- * at its cap or allowance (or never told one) is believed to be able to use all of it, one that stays below is taken at
- * what it measures plus a tenth of its rating. Battery: its schedule, within reserve and target soc; an unknown soc
- * could be on either side of both, so it moves only where they do not bind.
+ * EV: its maximum below its target soc, else 0. PV: its rating. Both say so to their own limit only as far as they
+ * can use it: one held at its cap or allowance (or never told one) is believed to be able to use all of it, one that
+ * stays below is taken at what it measures plus a tenth of its rating. Battery: its schedule, within reserve and
+ * target soc; an unknown soc could be on either side of both, so it moves only where they do not bind.
  *
  * Restore slowly: a ramp holds the want near the last command. It never holds a bound, so it slows no relief.
  */

@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { connect, type MqttClient } from 'mqtt';
 import { parseSetpoint, type ReceivedSetpoint } from '../../contracts/setpoint';
 import { isRefusal } from '../../contracts/envelope';
 import { openDatabase, type Database } from '../../db/pool';
-import type { TestSystem } from '../../local/test-system';
+import { startTestSystem, type TestSystem, type TestSystemOptions } from '../../local/test-system';
 import { testLog } from '../support/servers';
 
 /** The tables as the application sees them. */
@@ -30,8 +31,10 @@ export interface SeenSetpoint extends ReceivedSetpoint {
   readonly retained: boolean;
 }
 
-/** A client of its own that hears every setpoint, as a device would. */
-export async function listenToSetpoints({ stack }: TestSystem): Promise<{ seen: SeenSetpoint[]; client: MqttClient; close: () => Promise<void> }> {
+const listeners = new Set<MqttClient>();
+
+/** A client of its own that hears every setpoint, as a device would; `closeListeners` ends it. */
+export async function listenToSetpoints({ stack }: TestSystem): Promise<{ seen: SeenSetpoint[] }> {
   const seen: SeenSetpoint[] = [];
   const client = connect({
     host: stack.mosquitto.host,
@@ -42,19 +45,25 @@ export async function listenToSetpoints({ stack }: TestSystem): Promise<{ seen: 
     reconnectPeriod: 200,
     keepalive: 2,
   });
+  listeners.add(client);
+  client.on('error', () => undefined); // it connects again; a test that needs it fails on what it did not see
   client.on('message', (topic, payload, packet) => {
     const setpoint = parseSetpoint(payload);
     if (isRefusal(setpoint)) return;
     seen.push({ ...setpoint, deviceId: topic.split('/').at(-1)!, receivedAtMs: Date.now(), retained: packet.retain });
   });
-  await new Promise<void>((resolve, reject) => {
+  await new Promise<void>((resolve) => {
     client.once('connect', () => {
       resolve();
     });
-    client.once('error', reject);
   });
   await client.subscribeAsync('der/setpoints/#', { qos: 1 });
-  return { seen, client, close: () => client.endAsync(true) };
+  return { seen };
+}
+
+export async function closeListeners(): Promise<void> {
+  await Promise.all([...listeners].map((client) => client.endAsync(true)));
+  listeners.clear();
 }
 
 export interface Answer {
@@ -66,7 +75,12 @@ export interface Answer {
 /** The HTTP API as one user. */
 export async function apiAs(system: TestSystem, user: 'admin' | 'operator' | 'viewer') {
   const token = await system.signIn(user);
-  return async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+  return async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
     const response = await fetch(`${system.apiUrl}${path}`, {
       method,
       headers: {
@@ -87,11 +101,42 @@ export async function apiAs(system: TestSystem, user: 'admin' | 'operator' | 'vi
 }
 
 /** One figure from a Prometheus page; undefined when it is not there. */
-export async function metric(url: string, name: string, labels: Record<string, string> = {}): Promise<number | undefined> {
+export async function metric(
+  url: string,
+  name: string,
+  labels: Record<string, string> = {},
+): Promise<number | undefined> {
   const page = await (await fetch(url, { signal: AbortSignal.timeout(5_000) })).text();
   for (const line of page.split('\n')) {
     const [, found, inside = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-    if (found === name && Object.entries(labels).every(([key, wanted]) => inside.includes(`${key}="${wanted}"`))) return Number(value);
+    if (found === name && Object.entries(labels).every(([key, wanted]) => inside.includes(`${key}="${wanted}"`)))
+      return Number(value);
   }
   return undefined;
 }
+
+export const DEMO = join(__dirname, '../../deploy/registry/demo.yaml');
+
+/** The demo fleet under control: API, worker and simulator run, and both loops have planned. */
+export async function startDemo(options: TestSystemOptions = {}): Promise<TestSystem> {
+  const system = await startTestSystem(options);
+  try {
+    await Promise.all([system.start('api'), system.start('worker')]);
+    await system.derms('registry', 'apply', DEMO);
+    await system.start('simulator', ['--registry', DEMO, '--seed', '1']);
+    return system;
+  } catch (error) {
+    await system.stop();
+    throw error;
+  }
+}
+
+/** Latest flow at a feeder's meter, kW. */
+export async function meterKw(db: Database, feederId: string): Promise<number> {
+  const { rows } = await db.query<{ flow_kw: number }>('select flow_kw from meter_state where feeder_id = $1', [
+    feederId,
+  ]);
+  return rows[0]?.flow_kw ?? NaN;
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -67,11 +67,35 @@ export interface Called {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  readonly body: any; // whatever came: tests look into it
+  readonly body: AnswerBody;
 }
 
-const STORES = ['feeders', 'loops', 'devices', 'telemetry', 'dispatches', 'registry', 'workflows'] as const;
-type Store = (typeof STORES)[number];
+/** What answers of the API may have; what one does not have is undefined. */
+export interface AnswerBody {
+  readonly [other: string]: unknown;
+  readonly type: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly requestId: string;
+  readonly errors: readonly { readonly pointer: string; readonly message: string }[];
+  readonly items: readonly { readonly feederId: string; readonly dispatchId: string }[];
+  readonly nextCursor: string | null;
+  readonly accessToken: string;
+  readonly state: string;
+  readonly temporalUrl: string | null;
+  readonly supersedes: readonly string[];
+  readonly effectiveAt: string | null;
+  readonly unconfirmed: string | null;
+  readonly planId: string;
+  readonly flow: { readonly kw: number };
+  readonly workflow: unknown;
+  readonly workflowUnavailable: string | null;
+  readonly status: string;
+  readonly problems: readonly string[];
+  readonly openapi: string;
+}
+
+type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -157,7 +181,7 @@ async function call(
     ...(sent === undefined ? {} : { body: sent }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, body: parsed(text) };
+  return { status: response.status, headers: response.headers, text, body: parsed(text) as AnswerBody }; // of our API, or undefined
 }
 
 function parsed(text: string): unknown {

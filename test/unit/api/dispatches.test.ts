@@ -371,7 +371,7 @@ describe('the list of dispatches', () => {
       },
     });
     const first = await under.call('GET', '/api/dispatches?limit=1&open=true&feederId=feeder-a', { as: 'viewer' });
-    expect(first.body.items.map((item: { dispatchId: string }) => item.dispatchId)).toEqual([ID]);
+    expect(first.body.items.map(({ dispatchId }) => dispatchId)).toEqual([ID]);
     await under.call('GET', `/api/dispatches?limit=5&cursor=${String(first.body.nextCursor)}`, { as: 'viewer' });
     expect(filters).toEqual([
       { feederId: 'feeder-a', state: null, openOnly: true, before: null, limit: 2 },

@@ -3,7 +3,7 @@ import type { LoopRecord } from '../../../db/control-loop-reads';
 import type { FeederRecord, MeteredFeeder } from '../../../db/feeders';
 import type { NodePlan } from '../../../domain/plan';
 import { DermsError } from '../../../domain/errors';
-import { startApp, type AppUnderTest, type Given } from './app-under-test';
+import { startApp, type AppUnderTest, type Called, type Given } from './app-under-test';
 
 const aRecord = (feederId: string, given: Partial<FeederRecord> = {}): FeederRecord => ({
   feederId,
@@ -162,7 +162,7 @@ describe('the routes of feeders', () => {
     const { call } = await start({ feeders: { picture: () => Promise.resolve(three) } });
     const first = await call('GET', '/api/feeders?limit=2', { as: 'viewer' });
     const second = await call('GET', `/api/feeders?limit=2&cursor=${String(first.body.nextCursor)}`, { as: 'viewer' });
-    const ids = (page: { body: { items: { feederId: string }[] } }) => page.body.items.map(({ feederId }) => feederId);
+    const ids = (page: Called) => page.body.items.map(({ feederId }) => feederId);
     expect([ids(first), ids(second), second.body.nextCursor]).toEqual([['b', 'c'], ['a'], null]);
   });
 

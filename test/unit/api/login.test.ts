@@ -35,7 +35,7 @@ describe('logging in', () => {
       { accessToken: expect.any(String), tokenType: 'Bearer', expiresInSeconds: 3_600, user: 'olga', role: 'operator' },
     ]);
     expect(answer.headers.get('cache-control')).toBe('no-store');
-    const headers = { authorization: `Bearer ${String(answer.body.accessToken)}` };
+    const headers = { authorization: `Bearer ${answer.body.accessToken}` };
     expect((await app.call('GET', '/api/audit', { headers })).status).toBe(403);
     expect((await app.call('GET', '/api/nowhere', { headers })).status).toBe(404);
   });

@@ -94,7 +94,7 @@ describe('a request that comes to nothing', () => {
     const { call } = await start();
     const answer = await call('GET', path, { as: 'viewer' });
     expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
-    expect(answer.body.errors.map((fault: { pointer: string }) => fault.pointer)).toEqual([pointer]);
+    expect(answer.body.errors.map((fault) => fault.pointer)).toEqual([pointer]);
   });
 
   it('survives a path that cannot be decoded', async () => {

@@ -22,7 +22,9 @@ const randomDevice: fc.Arbitrary<RandomDevice> = fc.record({
   soc: share,
 });
 
-/** A tree of up to six levels in which every limit holds if all devices go on as they are; many limits hold only just. */
+/**
+ * A tree of up to six levels in which every limit holds if all devices go on as they are; many limits hold only just.
+ */
 export const feasibleFleet = (mostDevices = 30, mostFeeders = 8): fc.Arbitrary<TreeSnapshot> =>
   fc
     .record({

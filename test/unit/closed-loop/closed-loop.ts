@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { RegistryFile } from '../../../contracts/registry-file';
+import { setpointMessage } from '../../../contracts/setpoint';
+import type { Device, DeviceReading, FeederNode, LastMove, MeterReading, PlanSettings } from '../../../domain/fleet';
+import { moveTo } from '../../../domain/last-move';
+import { planTree } from '../../../domain/plan-tree';
+import { readSimulation } from '../../../simulator/simulation-section';
+import { World } from '../../../simulator/world';
+
+/** Power electronics see less; the wire and the plan see far less. */
+export const STEP_SECONDS = 0.25;
+const START_MS = Date.UTC(2026, 5, 1, 11);
+
+const SETTINGS: Omit<PlanSettings, 'intervalSeconds'> = {
+  staleSeconds: 30,
+  offlineSeconds: 180,
+  setpointTtlSeconds: 60,
+  deadbandKw: 0.1,
+  followingToleranceKw: 0.5,
+  followingToleranceShare: 0.05,
+  settleSeconds: 5,
+  notFollowingRetrySeconds: 300,
+};
+
+export interface LoopOptions {
+  readonly registry: RegistryFile;
+  readonly rootFeederId: string;
+  readonly intervalSeconds: number;
+  /** Each device and meter reports once in this, each at a moment of its own. */
+  readonly reportSeconds: number;
+  /** When the loop ticks within its interval, relative to the reports: 0..1. */
+  readonly phase: number;
+}
+
+interface Held {
+  acknowledged: Device['acknowledged'];
+  lastMove: LastMove | null;
+  offSetpointCycles: number;
+  notFollowingUntilMs: number | null;
+  reading: { readonly atMs: number; readonly value: Omit<DeviceReading, 'ageSeconds'> } | null;
+}
+
+/**
+ * The control loop in virtual time: the simulated world, reports that come at different moments, and `planTree`, without
+ * servers. What Postgres carries from plan to plan is carried here; a broker that loses nothing is assumed.
+ */
+export class ClosedLoop {
+  readonly world: World;
+  nowMs = START_MS;
+  private readonly held = new Map<string, Held>();
+  private readonly meters = new Map<
+    string,
+    { flowKw: number; atMs: number; last: MeterReading['lastUncontrolledKw'] }
+  >();
+  private readonly feeders: RegistryFile['feeders'];
+  private readonly devices: RegistryFile['devices'];
+  private ticks = 0;
+  private steps = 0;
+
+  constructor(private readonly options: LoopOptions) {
+    const { registry, rootFeederId } = options;
+    this.world = new World(registry, readSimulation(registry), new Map());
+    this.feeders = registry.feeders.filter(
+      (feeder) => feeder.feederId === rootFeederId || feeder.parentId === rootFeederId,
+    );
+    const ids = new Set(this.feeders.map(({ feederId }) => feederId));
+    this.devices = registry.devices.filter(({ feederId }) => ids.has(feederId));
+    for (const { deviceId } of this.devices) {
+      this.held.set(deviceId, {
+        acknowledged: null,
+        lastMove: null,
+        offSetpointCycles: 0,
+        notFollowingUntilMs: null,
+        reading: null,
+      });
+    }
+  }
+
+  /** Runs for `seconds`; returns the flow of a feeder at each step, as its meter would show it at any moment. */
+  run(seconds: number, feederId: string): number[] {
+    const at = this.world.indexOfFeeder(feederId);
+    const flows: number[] = [];
+    for (let step = 0; step < seconds / STEP_SECONDS; step += 1) {
+      this.nowMs += STEP_SECONDS * 1000;
+      this.steps += 1;
+      this.world.step(STEP_SECONDS, this.nowMs);
+      this.report();
+      const intervalMs = this.options.intervalSeconds * 1000;
+      const tick = Math.floor((this.nowMs - START_MS - this.options.phase * intervalMs) / intervalMs);
+      if (tick > this.ticks) {
+        this.ticks = tick;
+        this.cycle();
+      }
+      flows.push(this.world.flowsKw()[at] ?? NaN);
+    }
+    return flows;
+  }
+
+  /** Spread evenly over the reporting period. */
+  private report(): void {
+    const perPeriod = Math.round(this.options.reportSeconds / STEP_SECONDS);
+    this.world.devices.forEach((device, index) => {
+      const held = this.held.get(device.traits.deviceId);
+      if (held === undefined || device.behaviour.silent || this.steps % perPeriod !== index % perPeriod) return;
+      held.reading = {
+        atMs: this.nowMs,
+        value: { powerKw: device.powerKw, soc: device.soc, online: true, faultCode: null },
+      };
+    });
+    this.feeders.forEach(({ feederId }, index) => {
+      if (this.steps % perPeriod !== (index * 7) % perPeriod) return;
+      const flowKw = this.world.flowsKw()[this.world.indexOfFeeder(feederId)] ?? NaN;
+      this.meters.set(feederId, { flowKw, atMs: this.nowMs, last: this.meters.get(feederId)?.last ?? null });
+    });
+  }
+
+  private cycle(): void {
+    const settings = { ...SETTINGS, intervalSeconds: this.options.intervalSeconds };
+    const devices = this.devices.map((device) => this.deviceNow(device));
+    const plan = planTree({
+      nowMs: this.nowMs,
+      mode: 'automatic',
+      settings,
+      feeders: this.feeders.map((feeder) => this.feederNow(feeder)),
+      devices,
+      dispatches: [],
+    });
+    for (const { feederId, meteredUncontrolledKw } of plan.nodes) {
+      const meter = this.meters.get(feederId);
+      if (meter !== undefined && meteredUncontrolledKw !== null) meter.last = meteredUncontrolledKw;
+    }
+    const before = new Map(devices.map((device) => [device.deviceId, device]));
+    for (const planned of plan.devices) {
+      const held = this.held.get(planned.deviceId);
+      const device = before.get(planned.deviceId);
+      if (held === undefined || device === undefined) continue;
+      held.offSetpointCycles = planned.offSetpointCycles;
+      held.notFollowingUntilMs = planned.notFollowingUntilMs;
+      if (planned.publish === 'none') continue;
+      held.lastMove = moveTo(planned.targetKw, device, this.nowMs, settings) ?? held.lastMove;
+      held.acknowledged = { targetKw: planned.targetKw, validUntilMs: this.nowMs + settings.setpointTtlSeconds * 1000 };
+      this.deliver(device, planned.targetKw, held.acknowledged.validUntilMs);
+    }
+  }
+
+  private deliver({ deviceId, deviceType }: Device, targetKw: number, validUntilMs: number): void {
+    const { payload } = setpointMessage({
+      messageId: randomUUID(),
+      planId: 'plan',
+      deviceId,
+      deviceType,
+      sign: null,
+      targetKw,
+      validUntilMs,
+      timestampMs: this.nowMs,
+      rampKwPerS: null,
+      allocator: 'test',
+      notes: '',
+    });
+    const { command } = payload;
+    this.world.devices
+      .find(({ traits }) => traits.deviceId === deviceId)
+      ?.hear(
+        { messageId: randomUUID(), correlationId: null, timestampMs: this.nowMs, rampKwPerS: null, ...command },
+        this.nowMs,
+        this.nowMs,
+      );
+  }
+
+  private deviceNow(row: RegistryFile['devices'][number]): Device {
+    const held = this.held.get(row.deviceId);
+    if (held === undefined) throw new Error(`no such device: ${row.deviceId}`);
+    const { acknowledged, lastMove, offSetpointCycles, notFollowingUntilMs, reading } = held;
+    return {
+      deviceId: row.deviceId,
+      deviceType: row.deviceType,
+      feederId: row.feederId,
+      maxImportKw: row.maxImportKw ?? null,
+      maxExportKw: row.maxExportKw ?? null,
+      minImportKw: row.minImportKw ?? 0,
+      defaultPowerKw: row.defaultPowerKw ?? null,
+      honoursExpiry: row.honoursExpiry ?? true,
+      weight: row.weight ?? 1,
+      reserveSoc: row.reserveSoc ?? 0.1,
+      targetSoc: row.targetSoc ?? 1,
+      scheduledPowerKw: row.scheduledPowerKw ?? 0,
+      rampKwPerS: row.rampKwPerS ?? null,
+      reading: reading === null ? null : { ...reading.value, ageSeconds: (this.nowMs - reading.atMs) / 1000 },
+      acknowledged,
+      lastMove,
+      pending: null,
+      offSetpointCycles,
+      notFollowingUntilMs,
+    };
+  }
+
+  private feederNow({
+    feederId,
+    parentId,
+    importLimitKw,
+    exportLimitKw,
+    baseLoadKw,
+  }: RegistryFile['feeders'][number]): FeederNode {
+    const meter = this.meters.get(feederId);
+    return {
+      feederId,
+      parentId: parentId ?? null,
+      importLimitKw,
+      exportLimitKw,
+      baseLoadKw: baseLoadKw ?? 0,
+      meter:
+        meter === undefined
+          ? null
+          : {
+              flowKw: meter.flowKw,
+              ageSeconds: (this.nowMs - meter.atMs) / 1000,
+              worstUncontrolledKw: null,
+              lastUncontrolledKw: meter.last,
+            },
+    };
+  }
+}
