@@ -64,7 +64,7 @@ module.exports = {
       severity: 'error',
       comment: 'A value import pulls adapters into the workflow bundle.',
       from: { path: '^workflows/' },
-      to: { path: '^activities/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^activities/', preCompilationOnly: false },
     },
     {
       name: 'workflow-packages',
@@ -92,7 +92,7 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(^|/)(node_modules|dist|\\.local)/' },
     includeOnly: undefined,
-    tsPreCompilationDeps: true,
+    tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'] },
   },

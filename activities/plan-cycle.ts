@@ -69,16 +69,17 @@ async function planFresh(
   const decided = ports.planTree(tree);
   const manual = tree.mode === 'manual' ? underApproval(decided, tree, found.proposal) : null;
   const plan = manual?.plan ?? decided;
+  const waiting = manual?.waiting ?? null;
   const missedTicks = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
   const setpoints = plan.devices.filter(({ publish }) => publish !== 'none').length;
   const answer: PlanAnswer = {
-    outcome: setpoints > 0 ? 'publish' : manual?.waiting != null ? 'awaiting-approval' : 'nothing-to-publish',
+    outcome: setpoints > 0 ? 'publish' : waiting !== null ? 'awaiting-approval' : 'nothing-to-publish',
     planId,
     mode: tree.mode,
     intervalSeconds: tree.settings.intervalSeconds,
     setpoints,
     missedTicks,
-    summary: summarise(input.cycle, plan, setpoints, manual?.waiting ?? null),
+    summary: summarise(input.cycle, plan, setpoints, waiting),
     last,
   };
   const record: PlanRecord = {
@@ -88,7 +89,7 @@ async function planFresh(
     tree,
     plan,
     answer,
-    proposes: manual?.proposesAnew === true ? manual.waiting : null,
+    proposes: manual?.proposesAnew === true ? waiting : null,
     applies: manual?.applies ?? null,
   };
   await tx.store(record);

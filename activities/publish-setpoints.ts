@@ -1,7 +1,7 @@
 import type { PendingSetpoint, PublishJob } from '../domain/control-cycle';
 import { DermsError } from '../domain/errors';
 import { publishOrder, raisesToWithhold, type Move } from '../domain/publish-order';
-import { setpointDelivery, setpointMessage } from '../contracts/setpoint';
+import { setpointMessage } from '../contracts/setpoint';
 import type { Topics } from '../contracts/topics';
 import type { SetpointPublisher, SetpointStore } from './ports';
 
@@ -150,9 +150,6 @@ class Attempt {
     };
   }
 }
-
-/** QoS and retain are the contract's; the publisher adapter is built with them. */
-export const SETPOINT_DELIVERY = setpointDelivery;
 
 const moveOf = ({ deviceId, deviceType, feederId, fromHighKw, fromLowKw, targetKw }: PendingSetpoint): Move => ({
   deviceId,

@@ -25,7 +25,8 @@ export async function tellWorkflow(
       return false;
     }
     metrics.messageFailures.inc({ message });
-    log.warn({ err, message, ...about }, 'a workflow could not be told; it reads the rows by itself');
+    const reason = err instanceof Error ? err.message : String(err);
+    log.warn({ reason, message, ...about }, 'a workflow could not be told; it reads the rows by itself');
     return false;
   }
 }

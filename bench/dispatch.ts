@@ -45,7 +45,7 @@ async function measure({ system, db }: BenchSystem, say: (line: string) => void)
       heardAt.set(setpoint.targetPowerKw, performance.now());
   });
   await client.subscribeAsync('der/setpoints/#', { qos: 1 });
-  await until(async () => (heardAt.size > 0 ? true : null), 30_000, 'the first setpoint');
+  await until(() => (heardAt.size > 0 ? true : null), 30_000, 'the first setpoint');
 
   const fromRequest: number[] = [];
   const fromAccepted: number[] = [];
@@ -66,7 +66,7 @@ async function measure({ system, db }: BenchSystem, say: (line: string) => void)
     const acceptedAt = performance.now();
     const wanted = (kw: number): boolean => Math.abs(kw - perChargerKw) < 0.005;
     const at = await until(
-      async () => [...heardAt].find(([kw]) => wanted(kw))?.[1] ?? null,
+      () => [...heardAt].find(([kw]) => wanted(kw))?.[1] ?? null,
       20_000,
       `the setpoint of round ${String(round)}`,
     );

@@ -40,7 +40,7 @@ export async function withSystem<T>(options: TestSystemOptions, work: (bench: Be
 }
 
 /** Asks until there is an answer, each 20 ms. */
-export async function until<T>(ask: () => Promise<T | null>, withinMs: number, what: string): Promise<T> {
+export async function until<T>(ask: () => Promise<T | null> | T | null, withinMs: number, what: string): Promise<T> {
   const end = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();

@@ -5,7 +5,7 @@ import { parse } from 'dotenv';
 import { run } from './run';
 
 /** Written by `npm start`; the real environment wins. */
-const LOCAL = join('.local', 'cli.env');
+const LOCAL = join('.local', 'derms.env');
 
 async function main(): Promise<number> {
   const local = existsSync(LOCAL) ? parse(readFileSync(LOCAL)) : {};

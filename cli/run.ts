@@ -26,7 +26,7 @@ const HELP = `npm run derms -- COMMAND
   hash-password                 a hash for AUTH_USERS
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
-.local/cli.env, which npm start writes. --json prints what the API says.`;
+.local/derms.env, which npm start writes. --json prints what the API says.`;
 
 /** Runs one command; failures that people can act on become a message and an exit code. */
 export async function run(

@@ -12,9 +12,6 @@ import {
   type Refusal,
 } from './envelope';
 
-/** QoS and retain of `<prefix>/meters/<feederId>`. */
-export const measurementDelivery = { qos: 1, retain: false } as const;
-
 /** Flow measured at a feeder node; kW, import positive. */
 export interface Measurement {
   readonly messageId: string;

@@ -1,6 +1,5 @@
 import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
 import type { Logger } from '../observability/logger';
-import type { Counter, Gauge } from '../observability/metrics';
 
 export interface DatabaseOptions {
   readonly host: string;
@@ -34,11 +33,6 @@ export interface TransactionOptions {
   readonly readOnly?: boolean;
   /** When it fires the connection is closed, which ends what runs on it. */
   readonly signal?: AbortSignal;
-}
-
-export interface DatabaseMetrics {
-  readonly up?: Gauge;
-  readonly connectionErrors?: Counter;
 }
 
 /**

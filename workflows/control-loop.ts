@@ -39,23 +39,22 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export async function controlLoop({ rootFeederId, carried }: ControlLoopInput): Promise<ControlLoopStatus> {
   const state = firstState(rootFeederId, carried);
   const { status } = state;
-  let wakes = 0;
-  let stopping = false;
+  const heard = { wakes: 0, stop: false };
   setHandler(statusQuery, () => status);
   setHandler(wakeSignal, () => {
-    wakes += 1;
+    heard.wakes += 1;
   });
   setHandler(stopSignal, () => {
-    stopping = true;
+    heard.stop = true;
   });
 
   try {
     for (;;) {
-      if (workflowInfo().continueAsNewSuggested && !stopping) await continueInNewRun(rootFeederId, state);
-      const seen = wakes;
-      const last = await runCycle(state, stopping);
+      if (workflowInfo().continueAsNewSuggested && !heard.stop) await continueInNewRun(rootFeederId, state);
+      const seen = heard.wakes;
+      const last = await runCycle(state, heard.stop);
       if (last) return status;
-      const woken = (): boolean => stopping || wakes !== seen;
+      const woken = (): boolean => heard.stop || heard.wakes !== seen;
       const tickMs = nextTickMs(Math.max(Date.now(), state.lastTickMs), status.intervalSeconds * 1000, rootFeederId);
       status.nextTickAtMs = tickMs;
       const inTime = await condition(woken, Math.max(1, tickMs - Date.now()), { summary: `next tick, or a wake` });

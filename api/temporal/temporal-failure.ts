@@ -41,6 +41,12 @@ export function temporalFailureOf(error: unknown): DermsError {
   return failure('TEMPORAL_UNAVAILABLE', `it failed: ${message}`, error);
 }
 
+/** Asked again in a moment it may well work: the workflow is between two runs, or the server has too much to do. */
+export function isBusy(error: unknown): boolean {
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(grpc) && (grpc.code as number) === RESOURCE_EXHAUSTED;
+}
+
 const failure = (code: ErrorCode, message: string, cause: unknown): DermsError =>
   new DermsError(code, message, { cause });
 

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Connection } from '@temporalio/client';
 import { controlLoopId, statusQuery } from '../../workflows/messages';
 import type { WorkflowPort } from '../ports';
 import { withinTime } from '../within-time';
 import { createAvailability } from './availability';
-import { temporalFailureOf } from './temporal-failure';
+import { isBusy, temporalFailureOf } from './temporal-failure';
 
 /** What `temporal/workflow-starter.ts` offers: starts and signals, each bounded. */
 export interface WorkflowStarterPort {
@@ -16,8 +17,10 @@ export interface WorkflowStarterPort {
 
 /** A person waits: a query without a worker to answer it would wait for ever. */
 const QUERY_MS = 1_500;
-/** The client's deadline is not sharp: its retries wait past it. Ours is. */
+/** The client's deadline is not sharp. Ours is. */
 const MESSAGE_MS = 2_500;
+/** A workflow takes no messages for the moment in which its run ends or goes over into the next. */
+const PAUSES_MS = [50, 150, 400];
 
 /** The API's side of Temporal: every call ends in time, and every failure has a code of ours. */
 export function createWorkflowGateway(
@@ -28,7 +31,7 @@ export function createWorkflowGateway(
   const availability = createAvailability(connection, () => performance.now());
   const message = async (send: () => Promise<void>): Promise<void> => {
     try {
-      await withinTime(send(), MESSAGE_MS);
+      await withinTime(untilTaken(send), MESSAGE_MS);
     } catch (error) {
       throw temporalFailureOf(error);
     }
@@ -53,4 +56,17 @@ export function createWorkflowGateway(
       message(() => starter.startDispatch(dispatchId, rootFeederId, summary)),
     tellDispatch: (dispatchId) => message(() => starter.tellDispatch(dispatchId)),
   };
+}
+
+async function untilTaken(send: () => Promise<void>): Promise<void> {
+  for (const pauseMs of PAUSES_MS) {
+    try {
+      await send();
+      return;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+    }
+    await sleep(pauseMs);
+  }
+  await send();
 }

@@ -38,7 +38,14 @@ async function livesThrough(
   comeBack: () => Promise<void>,
 ): Promise<void> {
   const up = part === 'database' ? 'derms_db_up' : 'derms_mqtt_up';
-  await eventually(async () => expect(await health()).toMatchObject({ status: 'ok' }), 60_000, 250);
+  await eventually(
+    async () => {
+      expect(await health()).toMatchObject({ status: 'ok' });
+      expect(await gauge('derms_control_loop_ok', { feeder: 'substation-north' })).toBe(1);
+    },
+    60_000,
+    250,
+  );
   const { rows: begun } = await db.query<{ now: Date }>('select now()');
   const leftAt = Date.now();
   await leave();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client as TemporalClient, Connection } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import { msToTs } from '@temporalio/common/lib/time';
 import { Client } from 'pg';
 import { openDatabase, type Database } from '../../db/pool';
@@ -97,6 +98,7 @@ export interface TestNamespace {
 }
 
 const RETENTION = '1 day';
+const KEYWORD = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
 
 /** A Temporal namespace of one's own, so that task queues, workflow ids and schedules never meet another test's. */
 export async function createTestNamespace(): Promise<TestNamespace> {
@@ -109,7 +111,10 @@ export async function createTestNamespace(): Promise<TestNamespace> {
   });
   await eventually(() => connection.workflowService.describeNamespace({ namespace }));
   await eventually(() =>
-    connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { [FEEDER_SEARCH_ATTRIBUTE]: 2 } }),
+    connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: { [FEEDER_SEARCH_ATTRIBUTE]: KEYWORD },
+    }),
   );
   return {
     namespace,

@@ -28,9 +28,11 @@ const gauges = async (): Promise<string[]> => {
   return text.split('\n').filter((line) => /^derms_(db|mqtt|temporal)_up/.test(line));
 };
 const until = async (expected: boolean): Promise<void> => {
-  for (const giveUpAt = performance.now() + 12_000; performance.now() < giveUpAt; await sleep(100)) {
+  const giveUpAt = performance.now() + 12_000;
+  while (performance.now() < giveUpAt) {
     const { dependencies } = await health();
     if (Object.values(dependencies).every(({ up }) => up === expected)) return;
+    await sleep(100);
   }
   throw new Error(`the dependencies did not all become ${expected ? 'up' : 'down'} in time`);
 };
