@@ -18,7 +18,7 @@ const LIVE_SECONDS = 60;
 const SETTLED_AFTER = 15;
 const MOST_GROWTH = 1.1;
 /** As the ingest has it with its default batches. */
-const RECEIVE_MAXIMUM = 4_000;
+const RECEIVE_MAXIMUM = 6_000;
 
 type Say = (line: string) => void;
 
@@ -185,6 +185,7 @@ const ingestOrder = ({ database, mosquitto }: BenchServers, messages: number, cl
   mqttHost: mosquitto.host,
   mqttPort: mosquitto.port,
   topicPrefix: 'der',
+  logLevel: 'warn',
   clientId,
   messages,
 });

@@ -145,6 +145,11 @@ export const settings = {
     .default(300)
     .describe('A device that did not follow is tried again after this, s.'),
 
+  INGEST_SHARED: flag()
+    .default(false)
+    .describe(
+      'true: several ingest processes share the messages ($share/derms-ingest); needs a broker that keeps shared subscriptions over its restart.',
+    ),
   INGEST_BATCH_ROWS: wholeNumber(1, 20_000).default(2_000).describe('Most messages committed at once.'),
   INGEST_BATCH_WAIT_MS: wholeNumber(1, 1_000).default(20).describe('Longest wait for a batch to fill, ms.'),
   INGEST_SESSION_EXPIRY_SECONDS: wholeNumber(60, 604_800)

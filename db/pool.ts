@@ -74,6 +74,11 @@ async function inTransaction<T>(
   signal?.throwIfAborted();
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The pool listens to idle connections only; one that breaks while it is ours rejects the query that runs on it.
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onError);
   const abort = (): void => {
     broken = new Error('aborted');
     destroy(client);
@@ -93,6 +98,7 @@ async function inTransaction<T>(
   } finally {
     signal?.removeEventListener('abort', abort);
     client.release(broken);
+    client.off('error', onError);
   }
 }
 

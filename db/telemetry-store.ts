@@ -7,14 +7,14 @@ import { boolArray, float8Array, int4Array, textArray, timestamptzArray, uuidArr
  * Samples from the wire into Postgres: a batch is one statement, which is one transaction, so an answer means that all
  * of it is on disk. Running it twice changes nothing.
  *
- * `waitedMs` is how long the batch has been in our hands: arrival is Postgres' `now()` less that, so that it stands on
+ * `heldMs` is how long the newest sample has been in our hands: arrival is Postgres' `now()` less that, so that it stands on
  * the same clock as the age of a sample, and our own waiting (a database that was away) is not taken for clock skew.
  */
 export function createTelemetryStore(db: Queryable) {
   const deviceSamples = new BatchInsert(db, STORE_DEVICE_SAMPLES);
   const meterSamples = new BatchInsert(db, STORE_METER_SAMPLES);
   return {
-    storeDeviceSamples: (samples: DeviceSamples, waitedMs: number): Promise<StoreOutcome> =>
+    storeDeviceSamples: (samples: DeviceSamples, heldMs: number): Promise<StoreOutcome> =>
       deviceSamples.run([
         int4Array(samples.deviceKey),
         timestamptzArray(samples.sampledAtMs),
@@ -26,16 +26,16 @@ export function createTelemetryStore(db: Queryable) {
         float8Array(samples.currentA),
         boolArray(samples.online),
         textArray(samples.faultCode),
-        waitedMs,
+        heldMs,
       ]),
 
-    storeMeterSamples: (samples: MeterSamples, waitedMs: number): Promise<StoreOutcome> =>
+    storeMeterSamples: (samples: MeterSamples, heldMs: number): Promise<StoreOutcome> =>
       meterSamples.run([
         textArray(samples.feederId),
         timestamptzArray(samples.sampledAtMs),
         uuidArray(samples.messageId),
         float8Array(samples.flowKw),
-        waitedMs,
+        heldMs,
       ]),
   };
 }

@@ -61,7 +61,7 @@ export class BatchCommit {
     });
     await this.store(
       identified,
-      (part) => this.ports.store.storeDeviceSamples(deviceColumns(part), batch.waitedMs),
+      (part) => this.ports.store.storeDeviceSamples(deviceColumns(part), batch.heldMs),
       async (part) => {
         if (again) return false;
         this.ports.devices.forget(part);
@@ -86,7 +86,7 @@ export class BatchCommit {
     });
     await this.store(
       identified,
-      (part) => this.ports.store.storeMeterSamples(meterColumns(part), batch.waitedMs),
+      (part) => this.ports.store.storeMeterSamples(meterColumns(part), batch.heldMs),
       async (part) => {
         if (again) return false;
         feeders.forget(part.map(feederIdOf));

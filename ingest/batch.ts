@@ -27,12 +27,23 @@ export class Batch {
   lastSequence = 0;
   /** Monotonic, ms. */
   readonly openedAt = performance.now();
+  newestAt = this.openedAt;
 
   get size(): number {
     return this.received.telemetry + this.received.measurement + this.received.other;
   }
 
+  /** Since its first message came. */
   get waitedMs(): number {
     return performance.now() - this.openedAt;
+  }
+
+  /**
+   * How long its newest message has been in our hands. This is what is taken off the time of arrival: taking off more
+   * would let the newest seem to have come before they were sent, and their device's clock to be ahead. Older ones then
+   * seem to have been under way for longer than they were, which no least delay remembers.
+   */
+  get heldMs(): number {
+    return performance.now() - this.newestAt;
   }
 }

@@ -53,6 +53,7 @@ export class Intake {
     else if (topic.startsWith(this.metersTopic)) this.receiveMeasurement(batch, topic, payload);
     else this.receiveOther(batch, topic, payload);
     batch.lastSequence = sequence;
+    batch.newestAt = performance.now();
     this.waiting += 1;
     if (batch.size >= this.options.batchRows) {
       this.full.push(batch);

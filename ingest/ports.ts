@@ -13,9 +13,9 @@ import type {
 
 /** Acknowledges a batch at most once, and only what is on disk. */
 export interface TelemetryStore {
-  /** `waitedMs`: how long the batch has been in our hands, taken off the time of arrival. */
-  storeDeviceSamples(samples: DeviceSamples, waitedMs: number): Promise<StoreOutcome>;
-  storeMeterSamples(samples: MeterSamples, waitedMs: number): Promise<StoreOutcome>;
+  /** `heldMs`: how long the newest of them has been in our hands, taken off the time of arrival. */
+  storeDeviceSamples(samples: DeviceSamples, heldMs: number): Promise<StoreOutcome>;
+  storeMeterSamples(samples: MeterSamples, heldMs: number): Promise<StoreOutcome>;
 }
 
 type Refused = Extract<StoreOutcome, { refused: string }>;

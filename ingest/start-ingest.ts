@@ -3,6 +3,7 @@ import type { WireAdditions } from '../domain/samples';
 import { topics } from '../contracts/topics';
 import type { Logger } from '../observability/logger';
 import type { Registry } from '../observability/metrics';
+import type { Batch } from './batch';
 import { BatchCommit } from './batch-commit';
 import { DeviceCache } from './device-cache';
 import { FeederCache } from './feeder-cache';
@@ -14,6 +15,8 @@ import { Refusals } from './refusals';
 import { untilItWorks } from './retry';
 
 export interface IngestOptions {
+  /** Several processes take part and share the messages; see docs/decisions/0009. One alone takes them all. */
+  readonly shared: boolean;
   readonly topicPrefix: string;
   readonly maxPayloadBytes: number;
   readonly retentionDays: number;
@@ -49,8 +52,9 @@ export interface Ingest {
 
 /** All ingest processes together get each message once (design section 6). */
 const SHARE = '$share/derms-ingest';
-/** One batch on its way to Postgres while the next one comes in. */
-const BATCHES_IN_FLIGHT = 2;
+/** Two batches on their way to Postgres, so that it need not wait for us between them, while a third comes in. */
+const BATCHES_IN_WORK = 2;
+const BATCHES_IN_FLIGHT = BATCHES_IN_WORK + 1;
 const MOST_IN_FLIGHT = 65_535;
 const STOP_WITHIN_MS = 4_000;
 const DAY_MS = 86_400_000;
@@ -106,7 +110,8 @@ export async function startIngest(deps: IngestDeps): Promise<Ingest> {
   const feeders = new FeederCache(registry, retry);
   const committer = new BatchCommit({ store, refused, devices, feeders, partitions, refusals, metrics, retry });
   const { telemetryFilter, metersFilter } = topics(options.topicPrefix);
-  const filters = [`${SHARE}/${telemetryFilter}`, `${SHARE}/${metersFilter}`];
+  const prefix = options.shared ? `${SHARE}/` : '';
+  const filters = [`${prefix}${telemetryFilter}`, `${prefix}${metersFilter}`];
   const broker = subscribe({ filters, receiveMaximum }, (topic, payload, sequence, qos) => {
     intake.receive(topic, payload, sequence, qos);
   });
@@ -135,21 +140,35 @@ export async function startIngest(deps: IngestDeps): Promise<Ingest> {
   };
 }
 
-/** One batch after the other, so that acknowledgements go out in the order of arrival. A bug here ends the process. */
+/**
+ * Commits batches as they come, two at a time, and acknowledges them in the order of their arrival: acknowledging one
+ * acknowledges all before it, so none is once one before it was given up. A bug here ends the process.
+ */
 async function commitAll(
   intake: Intake,
   committer: BatchCommit,
   broker: Subscription,
   giveUp: AbortSignal,
 ): Promise<void> {
-  try {
-    for (let batch = await intake.next(); batch !== null; batch = await intake.next()) {
-      await committer.commit(batch);
-      broker.acknowledgeThrough(batch.lastSequence);
-    }
-  } catch (error) {
-    if (!giveUp.aborted) throw error;
+  const acknowledge = async (batch: Batch, before: Promise<boolean>, committing: Promise<void>): Promise<boolean> => {
+    const committed = committing.then(
+      () => true,
+      (error: unknown) => {
+        if (giveUp.aborted) return false;
+        throw error;
+      },
+    );
+    const all = (await Promise.all([before, committed])).every(Boolean);
+    if (all) broker.acknowledgeThrough(batch.lastSequence);
+    return all;
+  };
+  const inWork = Array.from({ length: BATCHES_IN_WORK }, () => Promise.resolve(true));
+  for (let batch = await intake.next(); batch !== null; batch = await intake.next()) {
+    if (!(await inWork.shift())) return;
+    const last = inWork.at(-1) ?? Promise.resolve(true);
+    inWork.push(acknowledge(batch, last, committer.commit(batch)));
   }
+  await Promise.all(inWork);
 }
 
 /** The control loop of a new root is started soon, by the supervisor each minute at the latest. */

@@ -15,6 +15,7 @@ export interface IngestOrder {
   readonly mqttPort: number;
   readonly clientId: string;
   readonly topicPrefix: string;
+  readonly logLevel: 'warn' | 'silent';
   /** Reports once so many were acknowledged. */
   readonly messages: number;
 }
@@ -30,7 +31,7 @@ const MEMORY_EACH_MS = 1_000;
 /** The ingest as the worker runs it, with the defaults of the configuration. */
 async function ingest(order: IngestOrder): Promise<void> {
   const settings = settingsSchema.parse({ DB_PASSWORD: order.database.password });
-  const log = createLogger({ service: 'derms', role: 'ingest', level: 'warn', pretty: false });
+  const log = createLogger({ service: 'derms', role: 'ingest', level: order.logLevel, pretty: false });
   const registry = createRegistry('ingest');
   const db = openDatabase(order.database, log);
   let firstAt: number | null = null;
@@ -46,6 +47,7 @@ async function ingest(order: IngestOrder): Promise<void> {
       controlIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
       maxAutoFeeders: settings.MAX_AUTO_FEEDERS,
       maxAutoDevices: settings.MAX_AUTO_DEVICES,
+      shared: true,
     },
     log,
     metrics: registry,
@@ -107,6 +109,7 @@ const report = (message: IngestReport): void => {
   process.send?.(message);
 };
 
+process.once('disconnect', () => process.exit(1)); // whoever measures has gone
 process.once('message', (order) => {
   void ingest(order as IngestOrder);
 });

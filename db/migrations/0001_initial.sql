@@ -232,7 +232,8 @@ create table telemetry (
   online      boolean not null,
   fault_code  text,
   primary key (device_key, sampled_at),
-  unique (message_id, sampled_at)
+  -- Time first: ids are random, and an index led by them is written all over, far beyond what memory holds.
+  unique (sampled_at, message_id)
 ) partition by range (sampled_at);
 
 create table meter_readings (
@@ -242,7 +243,7 @@ create table meter_readings (
   message_id  uuid not null,
   flow_kw     kw not null,
   primary key (feeder_id, sampled_at),
-  unique (message_id, sampled_at)
+  unique (sampled_at, message_id)
 ) partition by range (sampled_at);
 
 -- A sample of what was refused; the counters are in the metrics.

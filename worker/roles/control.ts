@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
   shutdown.add('Temporal', () => connection.close());
-  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS });
+  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 

@@ -15,12 +15,13 @@ async function main(): Promise<void> {
   const role = await beginRole('ingest');
   const { settings, log, registry, shutdown, missing } = role;
   const db = openRoleDatabase(role, 'ingest');
-  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS });
+  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
   shutdown.add('Temporal client', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
 
   const ingest = await startIngest({
     options: {
+      shared: settings.INGEST_SHARED,
       topicPrefix: settings.MQTT_TOPIC_PREFIX,
       maxPayloadBytes: settings.MQTT_MAX_PAYLOAD_BYTES,
       retentionDays: settings.TELEMETRY_RETENTION_DAYS,

@@ -59,6 +59,7 @@ export class IngestWorld {
         controlIntervalSeconds: 7,
         maxAutoFeeders: 10,
         maxAutoDevices: 20,
+        shared: true,
         ...rest,
       },
       log: testLog,
