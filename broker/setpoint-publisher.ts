@@ -46,8 +46,8 @@ const CLEAR_EXPIRY_SECONDS = 60;
  *
  * mqtt.js sends again from its own store after a reconnect, which put old setpoints over newer ones. So a lost
  * connection ends its client for good, with its store, and a new one is made; nothing is queued while there is none.
- * All clients of one publisher have the same client id: when the new one arrives, the broker drops what it has not
- * read from the old one yet.
+ * All clients of one publisher have the same client id: the broker ends what is left of the old connection before it
+ * welcomes the new one (MQTT 5 section 3.1.4).
  */
 export function openSetpointPublisher(options: BrokerOptions, context: PublisherContext): SetpointPublisher {
   return new LinePublisher(options, { ...context, errors: new RepeatedErrors() });

@@ -1,6 +1,6 @@
 import type { Measurement } from '../contracts/measurement';
 import type { Telemetry } from '../contracts/telemetry';
-import type { KnownDevice } from './device-cache';
+import type { KnownDevice } from './known-device';
 
 /** A message with what is kept of it for the sample, should it be refused later on. */
 export interface ReceivedSample {

@@ -2,7 +2,6 @@ import { REFUSAL_REASONS } from '../contracts/envelope';
 import { Counter, DURATION_BUCKETS, Gauge, Histogram, type Registry } from '../observability/metrics';
 
 export const MESSAGE_KINDS = ['telemetry', 'measurement', 'other'] as const;
-export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
 export type IngestMetrics = ReturnType<typeof ingestMetrics>;
 

@@ -1,6 +1,6 @@
 import type { DeviceSamples, MeterSamples } from '../domain/samples';
 import { turned } from '../contracts/sign';
-import type { KnownDevice } from './device-cache';
+import type { KnownDevice } from './known-device';
 import type { ReceivedMeasurement, ReceivedSample } from './batch';
 
 /** A sample whose device is in the registry. */

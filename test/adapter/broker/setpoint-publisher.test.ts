@@ -290,7 +290,7 @@ describe('the retained setpoint is never the older plan’s', () => {
     const publisher = await openPublisher();
     await send(publisher, plan('0'));
     const order = await watchOrder();
-    // Large ones: when it goes on, the broker has some megabytes of the old plan before it, which it reads by and by.
+    // Large ones: when it goes on, the broker has some megabytes of the old plan before it.
     const outcome = await send(publisher, plan('1', DEVICES, 3_000), {
       mayStillPublish: before(1_000, () => broker.process.suspend()),
     });
@@ -298,7 +298,7 @@ describe('the retained setpoint is never the older plan’s', () => {
     await expect(send(publisher, plan('1'))).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
 
     broker.process.resume();
-    // At once, and first to the devices that stand last in what the broker has not read yet.
+    // At once, and first to the devices whose old setpoints stand last in what it has not read.
     await eventually(() => expect(publisher.connected).toBe(true), 15_000, 0);
     expect((await send(publisher, plan('2').toReversed())).acknowledged).toHaveLength(DEVICES);
 
