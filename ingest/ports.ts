@@ -52,6 +52,8 @@ export interface Subscription {
 
 export interface SubscriptionRequest {
   readonly filters: readonly string[];
+  /** What this process subscribed to before it was configured otherwise: every message would come twice. */
+  readonly formerFilters: readonly string[];
   /** Bound on what is received and not acknowledged: the back-pressure. */
   readonly receiveMaximum: number;
 }

@@ -110,9 +110,10 @@ export async function startIngest(deps: IngestDeps): Promise<Ingest> {
   const feeders = new FeederCache(registry, retry);
   const committer = new BatchCommit({ store, refused, devices, feeders, partitions, refusals, metrics, retry });
   const { telemetryFilter, metersFilter } = topics(options.topicPrefix);
-  const prefix = options.shared ? `${SHARE}/` : '';
-  const filters = [`${prefix}${telemetryFilter}`, `${prefix}${metersFilter}`];
-  const broker = subscribe({ filters, receiveMaximum }, (topic, payload, sequence, qos) => {
+  const alone = [telemetryFilter, metersFilter];
+  const together = alone.map((filter) => `${SHARE}/${filter}`);
+  const [filters, formerFilters] = options.shared ? [together, alone] : [alone, together];
+  const broker = subscribe({ filters, formerFilters, receiveMaximum }, (topic, payload, sequence, qos) => {
     intake.receive(topic, payload, sequence, qos);
   });
   subscription = broker;

@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     },
     log,
     metrics: registry,
-    subscribe: ({ filters, receiveMaximum }, onMessage) =>
+    subscribe: (request, onMessage) =>
       openAcknowledgedSubscription(
         {
           host: settings.MQTT_HOST,
@@ -43,8 +43,7 @@ async function main(): Promise<void> {
           username: settings.MQTT_USERNAME,
           password: settings.MQTT_PASSWORD,
           clientId: `derms-ingest-${settings.INSTANCE_ID}`,
-          filters,
-          receiveMaximum,
+          ...request,
           sessionExpirySeconds: settings.INGEST_SESSION_EXPIRY_SECONDS,
         },
         onMessage,

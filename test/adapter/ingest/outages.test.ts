@@ -292,4 +292,18 @@ describe('an ingest process', () => {
     await next.untilTaken(1);
     expect(await next.metric('derms_ingest_messages_total')).toBe(1);
   });
+
+  it.each([
+    [true, false],
+    [false, true],
+  ])('takes each message once when it shared (%p) and is told otherwise (%p)', async (before, after) => {
+    const first = await world.start({ shared: before });
+    await first.stop();
+    const second = await world.start({ shared: after });
+    await world.send(...Array.from({ length: 20 }, (_, n) => telemetry({ deviceId: `ev-${String(n)}` })));
+    await second.untilTaken(20);
+    await sleep(100);
+
+    expect(await second.metric('derms_ingest_messages_total')).toBe(20);
+  });
 });
