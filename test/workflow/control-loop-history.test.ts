@@ -1,18 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { PlanCycleInput } from '../../activities/plan-cycle';
 import type { PlanAnswer } from '../../domain/control-cycle';
 import { startTemporal, type TemporalServer } from '../../local/temporal';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { controlLoopId, statusQuery, stopSignal, wakeSignal } from '../../workflows/messages';
+import { recordHistory } from '../support/histories';
 import { quietRuntime, workflowBundle } from '../support/runtime';
 import { eventually } from '../support/servers';
-
-/** Histories are recorded anew with `RECORD_HISTORIES=1`; old ones stay, they are what running workflows look like. */
-const HISTORIES = join(__dirname, '../replay/histories');
 
 let server: TemporalServer;
 beforeAll(async () => {
@@ -57,8 +52,8 @@ it('continues as new in one chain, with its cycle numbers going on, and ends as 
     }, 30_000);
     await handle.signal(stopSignal);
     await handle.result();
-    if (process.env['RECORD_HISTORIES'] === '1') await record(client, 'control-loop-first-run', first);
-    if (process.env['RECORD_HISTORIES'] === '1') await record(client, 'control-loop-last-run');
+    await recordHistory(client, 'control-loop-first-run', controlLoopId('north'), first);
+    await recordHistory(client, 'control-loop-last-run', controlLoopId('north'));
   });
   expect(new Set(seen.map(({ chainId }) => chainId)).size).toBe(1);
   expect(seen.map(({ cycle }) => cycle)).toEqual(seen.map((_, index) => index + 1));
@@ -66,9 +61,3 @@ it('continues as new in one chain, with its cycle numbers going on, and ends as 
   await client.connection.close();
   await connection.close();
 });
-
-async function record(client: Client, name: string, runId?: string): Promise<void> {
-  mkdirSync(HISTORIES, { recursive: true });
-  const history = await client.workflow.getHandle(controlLoopId('north'), runId).fetchHistory();
-  writeFileSync(join(HISTORIES, `${name}.json`), `${historyToJSON(history)}\n`);
-}

@@ -3,6 +3,7 @@ import { NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@tem
 import type { DispatchStep } from '../../domain/control-cycle';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { dispatchStatusQuery, dispatchWorkflowId } from '../../workflows/messages';
+import { recordHistory } from '../support/histories';
 import { quietRuntime, workflowBundle } from '../support/runtime';
 import { createTestNamespace, eventually, type TestNamespace } from '../support/servers';
 
@@ -58,6 +59,7 @@ describe('the dispatch workflow', () => {
       await createWorkflowStarter(temporal.client).startDispatch(dispatchId, 'north');
       const result: unknown = await temporal.client.workflow.getHandle(dispatchWorkflowId(dispatchId)).result();
       expect(result).toMatchObject({ state: 'completed', nextAtMs: null });
+      await recordHistory(temporal.client, 'dispatch-completed', dispatchWorkflowId(dispatchId));
     });
     expect(row.advanced.filter((state, index, all) => state !== all[index - 1])).toEqual([
       'scheduled',
@@ -79,6 +81,7 @@ describe('the dispatch workflow', () => {
       row.state = 'cancelled';
       await starter.tellDispatch(dispatchId);
       expect(await handle.result()).toMatchObject({ state: 'cancelled' });
+      await recordHistory(temporal.client, 'dispatch-cancelled', dispatchWorkflowId(dispatchId));
     });
   });
 
