@@ -8,6 +8,10 @@ import { localSecrets, type LocalSecrets, type LocalUser } from './secrets';
 import { startTestStack, type TestStack, type TestStackOptions } from './test-stack';
 
 const ROOT = resolve(__dirname, __dirname.endsWith(join('dist', 'local')) ? '../..' : '..');
+/** A row of metrics ports, somewhere below the ports that outgoing connections take. */
+const METRICS_PORTS = 10;
+const METRICS_FROM = 20_000;
+const METRICS_SPREAD = 10_000;
 /** Programs of ours that run as processes of their own. */
 export type ProgramName = 'api' | 'worker' | 'simulator';
 
@@ -53,7 +57,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
     temporal: stack.temporal.port,
     temporalUi: stack.temporal.port + 1_000,
     api: await freePort(),
-    metrics: (await choosePortRange(10, 20_000 + Math.floor(Math.random() * 20_000))).port,
+    metrics: (await choosePortRange(METRICS_PORTS, METRICS_FROM + Math.floor(Math.random() * METRICS_SPREAD))).port,
   };
   const secrets: LocalSecrets = {
     ...localSecrets(join(stack.folder, 'secrets.json')),
