@@ -12,8 +12,12 @@ export interface UnderApproval {
   readonly applies: string | null;
 }
 
-/** Tolerance of sums of floating-point powers, kW. */
-const EPSILON_KW = 1e-6;
+/**
+ * What nobody controls changes by a little from cycle to cycle: a proposal that uses a limit to the full would otherwise be
+ * replaced before anybody could approve it. Share of the limit, and its least, kW; the next proposal makes good for it.
+ */
+const TOLERANCE_SHARE = 0.01;
+const TOLERANCE_KW = 0.5;
 
 /**
  * Manual mode: changes wait for approval of exactly the plan that was proposed; renewals of what was approved need none.
@@ -61,8 +65,10 @@ function keepsEveryLimit(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<R
   }
   return plan.nodes.every(({ feederId, high, low, plannedHighKw, plannedLowKw }) => {
     const by = shift.get(feederId) ?? 0;
-    const importHolds = by <= EPSILON_KW || plannedHighKw + by <= high.kw + EPSILON_KW;
-    const exportHolds = by >= -EPSILON_KW || plannedLowKw + by >= low.kw - EPSILON_KW;
+    const importHolds = by <= 0 || plannedHighKw + by <= high.kw + toleranceKw(high.kw);
+    const exportHolds = by >= 0 || plannedLowKw + by >= low.kw - toleranceKw(low.kw);
     return importHolds && exportHolds;
   });
 }
+
+const toleranceKw = (limitKw: number): number => Math.max(TOLERANCE_KW, Math.abs(limitKw) * TOLERANCE_SHARE);

@@ -1,6 +1,7 @@
 import { loadSettings } from '../config/load';
 import type { Settings } from '../config/schema';
 import { openDatabase, type Database } from '../db/pool';
+import { untilSchemaIsOurs } from './await-schema';
 import { createLogger, type Logger } from '../observability/logger';
 import { createRegistry, type Registry } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
@@ -48,7 +49,9 @@ export async function beginRole(role: string): Promise<RoleProcess> {
   return { settings, log, registry, shutdown, missing };
 }
 
-export function openRoleDatabase({ settings, log, shutdown }: RoleProcess, role: string): Database {
+/** Opens the role's pool and waits until the schema is this program's. */
+export async function openRoleDatabase(process: RoleProcess, role: string): Promise<Database> {
+  const { settings, log, shutdown, missing } = process;
   const db = openDatabase(
     {
       host: settings.DB_HOST,
@@ -64,6 +67,9 @@ export function openRoleDatabase({ settings, log, shutdown }: RoleProcess, role:
     log,
   );
   shutdown.add('database', db.close);
+  missing.add('schema');
+  await untilSchemaIsOurs(db, log);
+  missing.delete('schema');
   return db;
 }
 

@@ -37,12 +37,8 @@ describe('manual mode', () => {
     const feeder = await admin('GET', '/api/feeders/elm-street');
     await admin('PATCH', '/api/feeders/elm-street', { importLimitKw: 90 }, { 'if-match': feeder.headers.get('etag')! });
 
-    const proposal = await eventually(async () => {
-      const found = (await admin('GET', loop)).body['proposal'] as { planId: string; targets: object } | null;
-      expect(found).not.toBeNull();
-      return found!;
-    }, 20_000);
-    await sleep(6_000);
+    await sleep(6_000); // more than one cycle: the plan for the new limit is proposed, and is not published
+    const proposal = (await admin('GET', loop)).body['proposal'] as { planId: string };
     expect(await setpointsSince(since)).toBe(0);
     expect(await meterKw(db, 'elm-street')).toBeGreaterThan(90);
 

@@ -23,7 +23,7 @@ const MAX_CONCURRENT_ACTIVITIES = 50;
 async function main(): Promise<void> {
   const role = await beginRole('control');
   const { settings, log, registry, shutdown, missing } = role;
-  const db = openRoleDatabase(role, 'control');
+  const db = await openRoleDatabase(role, 'control');
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);

@@ -14,7 +14,7 @@ const TEMPORAL_CALL_MS = 3_000;
 async function main(): Promise<void> {
   const role = await beginRole('ingest');
   const { settings, log, registry, shutdown, missing } = role;
-  const db = openRoleDatabase(role, 'ingest');
+  const db = await openRoleDatabase(role, 'ingest');
   const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
   shutdown.add('Temporal client', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });

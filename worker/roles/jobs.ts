@@ -10,7 +10,7 @@ import { startTemporalWorker } from '../temporal-worker';
 async function main(): Promise<void> {
   const role = await beginRole('jobs');
   const { settings, log, shutdown, missing } = role;
-  const db = openRoleDatabase(role, 'jobs');
+  const db = await openRoleDatabase(role, 'jobs');
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);

@@ -219,7 +219,7 @@ describe('planCycle in manual mode', () => {
     const proposal = {
       planId: 'plan-5',
       proposedAtMs: NOW_MS - 20_000,
-      targets: { 'ev-1': 14 },
+      targets: { 'ev-1': 16 },
       approvedAtMs: NOW_MS,
       appliedAtMs: null,
     };
