@@ -1,4 +1,5 @@
 import { underApproval } from '../domain/approval';
+import { missedTicks } from '../domain/control-ticks';
 import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../domain/control-cycle';
 import type { TreeSnapshot } from '../domain/fleet';
 import type { TreePlan } from '../domain/plan';
@@ -70,7 +71,7 @@ async function planFresh(
   const manual = tree.mode === 'manual' ? underApproval(decided, tree, found.proposal) : null;
   const plan = manual?.plan ?? decided;
   const waiting = manual?.waiting ?? null;
-  const missedTicks = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
+  const missed = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
   const setpoints = plan.devices.filter(({ publish }) => publish !== 'none').length;
   const answer: PlanAnswer = {
     outcome: setpoints > 0 ? 'publish' : waiting !== null ? 'awaiting-approval' : 'nothing-to-publish',
@@ -78,14 +79,14 @@ async function planFresh(
     mode: tree.mode,
     intervalSeconds: tree.settings.intervalSeconds,
     setpoints,
-    missedTicks,
+    missedTicks: missed,
     summary: summarise(input.cycle, plan, setpoints, waiting),
     last,
   };
   const record: PlanRecord = {
     planId,
     tickMs: input.tickMs,
-    missedTicks,
+    missedTicks: missed,
     tree,
     plan,
     answer,
@@ -111,5 +112,5 @@ const ended = (input: PlanCycleInput, why: string): PlanAnswer => ({
 function missedSince(claim: Extract<Claim, { kind: 'fresh' }>, tickMs: number, intervalSeconds: number): number {
   const { previousTickMs, previousIntervalSeconds } = claim;
   if (previousTickMs === null || previousIntervalSeconds !== intervalSeconds) return 0;
-  return Math.max(0, Math.round((tickMs - previousTickMs) / (intervalSeconds * 1000)) - 1);
+  return missedTicks(previousTickMs, tickMs, intervalSeconds * 1000);
 }
