@@ -7,6 +7,18 @@ import { z } from 'zod';
 const port = () => z.coerce.number().int().min(0).max(65_535);
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const decimal = (min: number, max: number) => z.coerce.number().min(min).max(max);
+const json = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
 export const settings = {
@@ -14,6 +26,10 @@ export const settings = {
     .enum(['development', 'test', 'production'])
     .default('development')
     .describe('Kind of environment; production refuses insecure settings.'),
+  DEPLOYMENT: z
+    .enum(['development', 'staging', 'production'])
+    .default('development')
+    .describe('What this system is for; some jobs run by themselves only in some kinds.'),
   INSTANCE_ID: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
@@ -110,6 +126,13 @@ export const settings = {
   DERMS_API_URL: z.url().default('http://127.0.0.1:8080').describe('Where the command line finds the API.'),
   DERMS_USER: z.string().min(1).optional().describe('Who the command line logs in as.'),
   DERMS_PASSWORD: z.string().min(1).optional().describe('Password of DERMS_USER.'),
+
+  JOBS_MAX_CONCURRENT: wholeNumber(1, 100).default(4).describe('Most steps of jobs that one jobs role runs at a time.'),
+  JOB_SCHEDULES: json(z.record(z.string(), z.string()))
+    .default({})
+    .describe(
+      'When jobs run by themselves, where it differs from what they declare: JSON of job name to a cron expression (five fields, UTC) or "off".',
+    ),
 
   CONTROL_INTERVAL_SECONDS: wholeNumber(2, 600).default(10).describe('Interval of the control loop of new feeders, s.'),
   DEFAULT_FEEDER_ID: z

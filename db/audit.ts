@@ -1,4 +1,5 @@
 import type { Queryable } from './pool';
+import { storableJson } from './storable-json';
 
 /** Who does something, and by which request: what every write of ours is stored with. */
 export interface Actor {
@@ -38,16 +39,12 @@ export async function appendAudit(
   await tx.query(
     `insert into audit_log (actor, role, action, subject, outcome, request_id, address, detail)
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [actor.user, actor.role, action, storable(subject), outcome, actor.requestId, actor.address, json(detail)],
+    [actor.user, actor.role, action, storable(subject), outcome, actor.requestId, actor.address, storableJson(detail)],
   );
 }
 
 /** Refused attempts quote what was sent, and Postgres takes neither NUL nor half a character. */
 const storable = (text: string): string => text.replaceAll(/[\0\p{Cs}]/gu, '\ufffd');
-
-/** As escapes these two stand only for themselves: `JSON.stringify` writes whole characters as they are. */
-const json = (detail: AuditEntry['detail']): string =>
-  JSON.stringify(detail).replaceAll(/\\u(0000|d[89a-f][0-9a-f]{2})/g, '\\ufffd');
 
 export interface AuditFilter {
   readonly actor: string | null;

@@ -7,39 +7,49 @@ import {
   type ScheduleOptionsStartWorkflowAction,
   type Workflow,
 } from '@temporalio/client';
-import { SUPERVISOR_SCHEDULE_ID, TASK_QUEUES } from '../workflows/messages';
+import { JOB_SCHEDULE_PREFIX, jobWorkflowId, SUPERVISOR_SCHEDULE_ID, TASK_QUEUES } from '../workflows/messages';
 
 type Wanted = ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>;
 
+/** A job's schedule; cron has five fields (six with seconds first), UTC. */
+export interface JobScheduleWanted {
+  readonly scheduleId: string;
+  readonly jobName: string;
+  readonly cron: string;
+  readonly overlap: 'skip' | 'buffer-one';
+  readonly catchUpSeconds: number;
+}
+
 /** Overlap and catch-up are explicit everywhere: the server's own catch-up window is a year. */
-const WANTED: readonly Wanted[] = [
-  {
-    scheduleId: SUPERVISOR_SCHEDULE_ID,
-    spec: { intervals: [{ every: '1m' }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m', pauseOnFailure: false },
-    action: {
-      type: 'startWorkflow',
-      workflowType: 'superviseControlLoops',
-      workflowId: SUPERVISOR_SCHEDULE_ID,
-      taskQueue: TASK_QUEUES.control,
-      args: [],
-      workflowExecutionTimeout: '1m',
-    },
+const SUPERVISOR: Wanted = {
+  scheduleId: SUPERVISOR_SCHEDULE_ID,
+  spec: { intervals: [{ every: '1m' }] },
+  policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m', pauseOnFailure: false },
+  action: {
+    type: 'startWorkflow',
+    workflowType: 'superviseControlLoops',
+    workflowId: SUPERVISOR_SCHEDULE_ID,
+    taskQueue: TASK_QUEUES.control,
+    args: [],
+    workflowExecutionTimeout: '1m',
   },
-  {
-    scheduleId: 'maintain-time-series',
-    spec: { intervals: [{ every: '1h', offset: '7m' }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1h', pauseOnFailure: false },
-    action: {
-      type: 'startWorkflow',
-      workflowType: 'maintainTimeSeries',
-      workflowId: 'maintain-time-series',
-      taskQueue: TASK_QUEUES.jobs,
-      args: [],
-      workflowExecutionTimeout: '55m',
-    },
+};
+
+const OVERLAP = { skip: ScheduleOverlapPolicy.SKIP, 'buffer-one': ScheduleOverlapPolicy.BUFFER_ONE } as const;
+
+const jobSchedule = ({ scheduleId, jobName, cron, overlap, catchUpSeconds }: JobScheduleWanted): Wanted => ({
+  scheduleId,
+  // Temporal reads six fields as five and a year, seven as seconds, five and a year.
+  spec: { cronExpressions: [cron.split(' ').length === 6 ? `${cron} *` : cron] },
+  policies: { overlap: OVERLAP[overlap], catchupWindow: catchUpSeconds * 1_000, pauseOnFailure: false },
+  action: {
+    type: 'startWorkflow',
+    workflowType: 'job',
+    workflowId: jobWorkflowId(jobName, 'scheduled'),
+    taskQueue: TASK_QUEUES.jobs,
+    args: [{ jobName, input: {} }],
   },
-];
+});
 
 /**
  * Makes each schedule be there and be as declared; an operator's pause survives. Drift is told by a hash of our own
@@ -47,12 +57,26 @@ const WANTED: readonly Wanted[] = [
  *
  * @returns the ids that were created or updated now.
  */
-export async function ensureSchedules(client: Client): Promise<string[]> {
+export async function ensureSchedules(client: Client, jobs: readonly JobScheduleWanted[] = []): Promise<string[]> {
   const touched: string[] = [];
-  for (const wanted of WANTED) {
+  for (const wanted of [SUPERVISOR, ...jobs.map(jobSchedule)]) {
     if ((await ensureSchedule(client, withHash(wanted))) !== 'same') touched.push(wanted.scheduleId);
   }
-  return touched;
+  return [...touched, ...(await removeRetired(client, new Set(jobs.map(({ scheduleId }) => scheduleId))))];
+}
+
+/** What an earlier version declared and this one does not. */
+const RETIRED = ['maintain-time-series'];
+
+async function removeRetired(client: Client, wanted: ReadonlySet<string>): Promise<string[]> {
+  const removed: string[] = [];
+  for await (const { scheduleId } of client.schedule.list()) {
+    const ours = scheduleId.startsWith(JOB_SCHEDULE_PREFIX) || RETIRED.includes(scheduleId);
+    if (!ours || wanted.has(scheduleId)) continue;
+    await client.schedule.getHandle(scheduleId).delete();
+    removed.push(scheduleId);
+  }
+  return removed;
 }
 
 /** Runs the supervisor now: at start-up, and when a feeder was added. */

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from '../observability/logger';
-import { ensureSchedules, triggerSupervisor } from '../temporal/schedules';
+import { ensureSchedules, triggerSupervisor, type JobScheduleWanted } from '../temporal/schedules';
 
 /** How often we look whether the schedules are there: an empty Temporal server is filled again within this, ms. */
 const LOOK_EVERY_MS = 10_000;
@@ -10,13 +10,13 @@ const CALL_TIMEOUT_MS = 5_000;
  * Makes the schedules at start-up and whenever they have gone, and runs the supervisor then, so that loops and open
  * dispatches come back with an empty Temporal server. Returns what stops it.
  */
-export function keepSchedules(client: Client, log: Logger): () => void {
+export function keepSchedules(client: Client, jobs: readonly JobScheduleWanted[], log: Logger): () => void {
   let trigger = true;
   let reported = false;
   const look = async (): Promise<void> => {
     try {
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
-        const touched = await ensureSchedules(client);
+        const touched = await ensureSchedules(client, jobs);
         if (touched.length > 0) log.info({ schedules: touched }, 'schedules made or updated');
         if (trigger || touched.length > 0) await triggerSupervisor(client);
       });

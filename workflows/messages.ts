@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { ControlMode } from '../domain/fleet';
+import type { FinishedState } from '../domain/job-run';
 
 /**
  * The public face of the workflows: names, ids, inputs, signals and queries. The only workflow file that other
@@ -8,7 +9,7 @@ import type { ControlMode } from '../domain/fleet';
 export const TASK_QUEUES = { control: 'control', jobs: 'jobs' } as const;
 export const FEEDER_SEARCH_ATTRIBUTE = 'DermsFeederId';
 
-export { controlLoopId, dispatchWorkflowId } from '../domain/workflow-ids';
+export { controlLoopId, dispatchWorkflowId, JOB_SCHEDULE_PREFIX, jobWorkflowId } from '../domain/workflow-ids';
 export const SUPERVISOR_SCHEDULE_ID = 'supervise-control-loops';
 
 export interface ControlLoopInput {
@@ -66,4 +67,26 @@ export interface DispatchStatus {
   readonly state: string;
   /** The next moment at which something happens by itself; null when it is over. */
   readonly nextAtMs: number | null;
+}
+
+/** One run of a job. `runId` is given by who asks; a scheduled run gets one from its workflow id. */
+export interface JobInput {
+  readonly jobName: string;
+  readonly runId?: string;
+  readonly input?: unknown;
+}
+
+export interface JobOutcome {
+  readonly runId: string;
+  readonly state: FinishedState;
+  readonly result: unknown;
+}
+
+export const jobStatusQuery = defineQuery<JobStatus>('status');
+
+export interface JobStatus {
+  readonly jobName: string;
+  readonly runId: string | null;
+  /** The step that goes on; null before the first. */
+  readonly step: string | null;
 }

@@ -1,6 +1,6 @@
 import { ensureSchedules } from '../../temporal/schedules';
 import { SUPERVISOR_SCHEDULE_ID } from '../../workflows/messages';
-import { createTestNamespace, type TestNamespace } from '../support/servers';
+import { createTestNamespace, eventually, type TestNamespace } from '../support/servers';
 
 let temporal: TestNamespace;
 beforeEach(async () => {
@@ -8,10 +8,30 @@ beforeEach(async () => {
 });
 afterEach(() => temporal.close());
 
+const nightly = {
+  scheduleId: 'job-nightly',
+  jobName: 'nightly',
+  cron: '15 2 * * *',
+  overlap: 'skip',
+  catchUpSeconds: 3_600,
+} as const;
+
 describe('ensureSchedules', () => {
   it('makes the schedules once and finds them the same afterwards', async () => {
-    expect(await ensureSchedules(temporal.client)).toEqual([SUPERVISOR_SCHEDULE_ID, 'maintain-time-series']);
-    expect(await ensureSchedules(temporal.client)).toEqual([]);
+    expect(await ensureSchedules(temporal.client, [nightly])).toEqual([SUPERVISOR_SCHEDULE_ID, 'job-nightly']);
+    expect(await ensureSchedules(temporal.client, [nightly])).toEqual([]);
+  });
+
+  it('removes the schedule of a job that is no more, and leaves those of others alone', async () => {
+    await ensureSchedules(temporal.client, [nightly]);
+    await temporal.client.schedule.create({
+      scheduleId: 'somebody-elses',
+      spec: { intervals: [{ every: '1h' }] },
+      action: { type: 'startWorkflow', workflowType: 'other', taskQueue: 'other' },
+    });
+    // The list of schedules lags behind.
+    await eventually(async () => expect(await ensureSchedules(temporal.client)).toEqual(['job-nightly']));
+    await temporal.client.schedule.getHandle('somebody-elses').describe();
   });
 
   it('brings a schedule that was changed by hand back to its declaration, and keeps an operator’s pause', async () => {

@@ -10,6 +10,8 @@ import { createSetpointStore } from '../../db/setpoint-store';
 import { planTree } from '../../domain/plan-tree';
 import { setpointTtlSeconds } from '../../domain/setpoint-life';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
+import { loadJobs } from '../../jobs/runner/load-jobs';
+import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
   const role = await beginRole('control');
   const { settings, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'control');
+  const schedules = deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES);
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
@@ -80,7 +83,7 @@ async function main(): Promise<void> {
     activities: withControlMetrics(activities, registry),
     maxConcurrentActivities: MAX_CONCURRENT_ACTIVITIES,
   });
-  shutdown.add('schedules', keepSchedules(client, log));
+  shutdown.add('schedules', keepSchedules(client, schedules, log));
   missing.delete('Temporal');
   log.info('ready');
 }

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
-import { createMaintenanceActivities } from '../../activities/maintenance';
+import { Client, Connection } from '@temporalio/client';
+import { createJobActivities } from '../../activities/jobs';
+import { createJobRunStore } from '../../db/job-runs';
 import { maintainTimeSeries } from '../../db/time-series-upkeep';
+import { loadJobs } from '../../jobs/runner/load-jobs';
+import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
 
-/** Role `jobs`: work that takes long or much; polls the jobs queue. One at a time leaves room for the loops. */
+/** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
   const role = await beginRole('jobs');
   const { settings, log, shutdown, missing } = role;
@@ -15,14 +19,27 @@ async function main(): Promise<void> {
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
   shutdown.add('Temporal', () => connection.close());
+  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
+  shutdown.add('Temporal client', () => clientConnection.close());
+  const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+
   await startTemporalWorker(role, {
     connection,
     taskQueue: TASK_QUEUES.jobs,
     workflowBundlePath: join(__dirname, '../../workflow-bundle.js'),
-    activities: createMaintenanceActivities({
-      maintainTimeSeries: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
+    activities: createJobActivities({
+      jobs: loadJobs(),
+      runs: createJobRunStore(db),
+      closedAs: (workflowId) => closedWorkflow(client, workflowId),
+      logOf: (fields) => log.child(fields),
+      job: {
+        now: () => new Date(),
+        timeSeries: {
+          maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
+        },
+      },
     }),
-    maxConcurrentActivities: 1,
+    maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
   });
   missing.delete('Temporal');
   log.info('ready');
