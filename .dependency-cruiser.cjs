@@ -16,6 +16,9 @@ const FOLDERS = [
   'observability',
   'worker',
   'simulator',
+  'servers',
+  'backups',
+  'storage',
   'local',
   'cli',
   'bench',
@@ -38,7 +41,10 @@ const MAY_IMPORT = {
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal', 'jobs'],
   simulator: ['domain', 'contracts', 'config', 'observability'],
   cli: ['contracts', 'config', 'domain'],
-  local: ['config'],
+  servers: [],
+  backups: ['domain', 'servers', 'storage', 'observability'],
+  storage: ['domain'],
+  local: ['config', 'servers'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
