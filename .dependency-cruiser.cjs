@@ -9,6 +9,7 @@ const FOLDERS = [
   'db',
   'broker',
   'temporal',
+  'storage',
   'config',
   'observability',
   'worker',
@@ -29,9 +30,10 @@ const MAY_IMPORT = {
   db: ['domain', 'contracts', 'observability', 'config'],
   broker: ['domain', 'contracts', 'observability'],
   temporal: ['workflows', 'observability', 'domain'],
+  storage: ['domain', 'config'],
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal'],
   simulator: ['domain', 'contracts', 'config', 'observability'],
-  cli: ['contracts', 'config', 'domain'],
+  cli: ['contracts', 'config', 'domain', 'storage'],
   local: ['config'],
 };
 
@@ -56,7 +58,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|config|observability|worker|simulator|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|storage|config|observability|worker|simulator|local|cli|bench|test)/',
       },
     },
     {
