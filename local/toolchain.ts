@@ -21,6 +21,8 @@ export interface Toolchain {
   readonly mosquitto: Tool;
   readonly zstd: Tool;
   readonly temporal: Tool;
+  /** Only after a set-up with `--proofs`, where it could be had. */
+  readonly versitygw?: Tool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */
