@@ -235,6 +235,30 @@ describe('a run', () => {
   });
 });
 
+describe('a worker that is stopped while a run goes on', () => {
+  it('leaves the step to the next worker, as another attempt', async () => {
+    const job = aJob(
+      (_input, { attempt, signal }) => (attempt === 1 ? untilAborted(signal) : Promise.resolve({ attempt })),
+      { attempts: 2 },
+    );
+    const run = await start();
+    await world.withWorker([job], () => working(run.runId));
+    expect(await world.row(run.runId)).toMatchObject({ state: 'running' });
+    await world.withWorker([job], async () => {
+      expect(await ended(run)).toMatchObject({ state: 'succeeded', result: { attempt: 2 } });
+    });
+    expect(await world.story(run.runId)).toEqual([
+      'state waiting',
+      'state running',
+      'step started',
+      'step failed',
+      'step started',
+      'step succeeded',
+      'state succeeded',
+    ]);
+  });
+});
+
 describe('one run at a time', () => {
   it('lets the second end as skipped, with a link to the first, and takes a third when the first is over', async () => {
     let release: () => void = () => undefined;
