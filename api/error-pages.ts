@@ -176,6 +176,19 @@ export const ERROR_PAGES = {
     meaning: 'The answer needs the MQTT broker, and it is away. Setpoints in force stay so until they expire.',
     remedy: 'See `/api/health`. Try again after `Retry-After`.',
   },
+  BROKER_STORE_UNAVAILABLE: {
+    status: 503,
+    title: "The broker's store cannot be copied",
+    meaning: 'The broker is not running where its store was expected, may not be signalled, or did not save in time.',
+    remedy: 'Follow `docs/runbooks/mqtt-backup.md`: the message names the process or the path.',
+  },
+  BROKER_STORE_FAULTY: {
+    status: 500,
+    title: "The copy of the broker's store is not whole",
+    meaning:
+      'The copy is empty, cut, zeroed or damaged, or a broker that was started on it did not show what it holds. It does not count as a backup.',
+    remedy: 'Follow `docs/runbooks/mqtt-backup.md`; look at the disk of the broker first.',
+  },
   TEMPORAL_UNAVAILABLE: {
     status: 503,
     title: 'Temporal does not answer',

@@ -1,4 +1,5 @@
 import { backupKey } from './commands/backup-key';
+import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   registry,
   'hash-password': hashPassword,
   'backup-key': backupKey,
+  'broker-store': brokerStore,
 };
 
 const HELP = `npm run derms -- COMMAND
@@ -27,6 +29,7 @@ const HELP = `npm run derms -- COMMAND
   registry apply FILE           apply a registry file (--dry-run shows the difference)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
+  broker-store --latest …       a proven copy of a broker's store, from storage into a file
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
 .local/derms.env, which npm start writes. --json prints what the API says.`;
