@@ -17,8 +17,6 @@ const FOLDERS = [
   'worker',
   'simulator',
   'servers',
-  'backups',
-  'storage',
   'local',
   'cli',
   'bench',
@@ -33,7 +31,7 @@ const MAY_IMPORT = {
   activities: ['domain', 'contracts', 'jobs'],
   jobs: ['domain', 'contracts', 'storage', 'backups'],
   storage: ['domain'],
-  backups: ['domain', 'contracts', 'storage', 'observability'],
+  backups: ['domain', 'contracts', 'servers', 'storage', 'observability'],
   ingest: ['domain', 'contracts', 'observability'],
   db: ['domain', 'contracts', 'observability', 'config'],
   broker: ['domain', 'contracts', 'observability'],
@@ -42,8 +40,6 @@ const MAY_IMPORT = {
   simulator: ['domain', 'contracts', 'config', 'observability'],
   cli: ['contracts', 'config', 'domain'],
   servers: [],
-  backups: ['domain', 'servers', 'storage', 'observability'],
-  storage: ['domain'],
   local: ['config', 'servers'],
 };
 
