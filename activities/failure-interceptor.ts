@@ -34,6 +34,9 @@ const RETRYABLE = {
   TEMPORAL_UNAVAILABLE: true,
   TIMED_OUT: true,
   SHUTTING_DOWN: true,
+  QUARANTINED: false,
+  NOT_QUARANTINED: false,
+  RECONCILIATION_MISSING: false,
   INTERNAL: true,
 } as const satisfies Record<ErrorCode, boolean>;
 

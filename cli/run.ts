@@ -2,6 +2,7 @@ import { cancel } from './commands/cancel';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
+import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
 import { status } from './commands/status';
 import type { CliContext, Command } from './context';
@@ -13,6 +14,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   dispatch,
   cancel,
   registry,
+  quarantine,
   'hash-password': hashPassword,
 };
 
@@ -23,6 +25,7 @@ const HELP = `npm run derms -- COMMAND
   dispatch --feeder F …         hold a limit at a feeder for a while
   cancel DISPATCH --reason R    end a dispatch now
   registry apply FILE           apply a registry file (--dry-run shows the difference)
+  quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
