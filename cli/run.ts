@@ -1,3 +1,4 @@
+import { backupKey } from './commands/backup-key';
 import { cancel } from './commands/cancel';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   registry,
   quarantine,
   'hash-password': hashPassword,
+  'backup-key': backupKey,
 };
 
 const HELP = `npm run derms -- COMMAND
@@ -27,6 +29,7 @@ const HELP = `npm run derms -- COMMAND
   registry apply FILE           apply a registry file (--dry-run shows the difference)
   quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
+  backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
 .local/derms.env, which npm start writes. --json prints what the API says.`;
