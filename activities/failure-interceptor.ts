@@ -39,6 +39,9 @@ const RETRYABLE = {
   BACKUP_UNREADABLE: false,
   TIMED_OUT: true,
   SHUTTING_DOWN: true,
+  QUARANTINED: false,
+  NOT_QUARANTINED: false,
+  RECONCILIATION_MISSING: false,
   INTERNAL: true,
 } as const satisfies Record<ErrorCode, boolean>;
 

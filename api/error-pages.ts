@@ -226,6 +226,27 @@ export const ERROR_PAGES = {
     meaning: 'The request came while the process was told to stop, and was not begun.',
     remedy: 'Send it again: another replica takes it, or the next process does.',
   },
+  QUARANTINED: {
+    status: 503,
+    title: 'The database is quarantined',
+    meaning:
+      'The data was restored from a backup, and nobody has said yet that it may control again. Reading works; nothing is written, planned or published.',
+    remedy:
+      'See `GET /api/quarantine` for since when and why. An administrator compares with `npm run reconcile` and lifts it: docs/runbooks/restore.md.',
+  },
+  NOT_QUARANTINED: {
+    status: 409,
+    title: 'There is no quarantine to lift',
+    meaning: 'The database is not quarantined, or somebody else has lifted it just now.',
+    remedy: '`GET /api/quarantine` says who lifted the last one, and why.',
+  },
+  RECONCILIATION_MISSING: {
+    status: 409,
+    title: 'The restored data was not compared yet',
+    meaning:
+      'Since the restore nothing has compared the data with Temporal and the broker, or the comparison left something open.',
+    remedy: 'Run `npm run reconcile`, then `npm run reconcile -- --apply`; or lift it with `force` and your reason.',
+  },
   INTERNAL: {
     status: 500,
     title: 'A fault of ours',

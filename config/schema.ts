@@ -37,6 +37,12 @@ export const settings = {
     .default('0')
     .describe('Name of this replica, stable across restarts; part of MQTT client ids.'),
 
+  QUARANTINE: flag()
+    .default(false)
+    .describe(
+      'true: the API knows no broker and no Temporal, calls nobody but PostgreSQL and refuses every write; to look at a restored copy.',
+    ),
+
   DB_HOST: z.string().min(1).default('127.0.0.1').describe('PostgreSQL host, or its pooler.'),
   DB_PORT: port().default(5432).describe('PostgreSQL port.'),
   DB_NAME: z.string().min(1).default('derms').describe('Database name.'),

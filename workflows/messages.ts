@@ -45,7 +45,7 @@ export interface ControlLoopStatus {
 export interface CycleResult {
   readonly cycle: number;
   readonly atMs: number;
-  readonly outcome: 'published' | 'nothing-to-publish' | 'awaiting-approval' | 'behind' | 'failed';
+  readonly outcome: 'published' | 'nothing-to-publish' | 'awaiting-approval' | 'quarantined' | 'behind' | 'failed';
   /** `cycle 812: 93.1 of 100 kW, 14 setpoints, bound by feeder-a`, or what failed. */
   readonly summary: string;
 }
