@@ -16,6 +16,7 @@ import {
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { applyRegistry } from '../db/registry-apply';
+import { listMeterQuarterHours, listTelemetryQuarterHours } from '../db/quarter-hour-reads';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
 import type { FleetSample } from './health/monitor';
 import type { AppPorts } from './ports';
@@ -55,10 +56,12 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
     read: (deviceId) => readDevice(db, deviceId, silence),
     patch: (change) => patchDevice(db, change, silence),
     telemetry: (deviceId, page) => listTelemetry(db, deviceId, page),
+    telemetryQuarterHours: (deviceId, page) => listTelemetryQuarterHours(db, deviceId, page),
     setpoints: (deviceId, page) => listSetpoints(db, deviceId, page),
   },
   telemetry: {
     meter: (feederId, page) => listMeterReadings(db, feederId, page),
+    meterQuarterHours: (feederId, page) => listMeterQuarterHours(db, feederId, page),
     refused: (page) => listRefused(db, page),
   },
   dispatches: {

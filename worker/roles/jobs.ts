@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
-import { maintainTimeSeries } from '../../db/time-series-upkeep';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
+import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
@@ -34,9 +34,7 @@ async function main(): Promise<void> {
       logOf: (fields) => log.child(fields),
       job: {
         now: () => new Date(),
-        timeSeries: {
-          maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
-        },
+        timeSeries: createTimeSeriesPort(db, settings),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
