@@ -16,6 +16,7 @@ const FOLDERS = [
   'observability',
   'worker',
   'simulator',
+  'servers',
   'local',
   'cli',
   'bench',
@@ -30,7 +31,7 @@ const MAY_IMPORT = {
   activities: ['domain', 'contracts', 'jobs'],
   jobs: ['domain', 'contracts', 'storage', 'backups'],
   storage: ['domain'],
-  backups: ['domain', 'contracts', 'storage', 'observability'],
+  backups: ['domain', 'contracts', 'servers', 'storage', 'observability'],
   ingest: ['domain', 'contracts', 'observability'],
   db: ['domain', 'contracts', 'observability', 'config'],
   broker: ['domain', 'contracts', 'observability'],
@@ -38,7 +39,8 @@ const MAY_IMPORT = {
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal', 'jobs'],
   simulator: ['domain', 'contracts', 'config', 'observability'],
   cli: ['contracts', 'config', 'domain'],
-  local: ['config'],
+  servers: [],
+  local: ['config', 'servers'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({

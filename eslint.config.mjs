@@ -36,6 +36,7 @@ export default tseslint.config(
   {
     files: [
       'local/**/*.ts',
+      'servers/**/*.ts',
       'cli/**/*.ts',
       'bench/**/*.ts',
       'simulator/main.ts',

@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { JOB_CANCELLED, JOB_SKIPPED, MOST_RESULT_BYTES } from '../domain/job-run';
 import { JobFailure, JobSkipped, type JobContext, type JobProgress } from '../jobs/runner/context';
 import type { JobActivityPorts } from './job-ports';
@@ -16,6 +16,8 @@ export interface JobStepCall {
 }
 
 const BEAT_MS = 1_000;
+/** Another worker takes the step up, as its next attempt. */
+const WORKER_STOPPED = 'WORKER_STOPPED';
 
 /**
  * One attempt of one step: the job's own code with a sign of life each second, which shows its progress and brings back
@@ -38,8 +40,10 @@ export async function runJobStep(ports: JobActivityPorts, call: JobStepCall): Pr
     log.event({ kind: 'step', step: call.step, attempt, what: 'succeeded', detail: null });
     return kept;
   } catch (error) {
-    if (life.signal.aborted) log.event({ kind: 'cancel', what: 'stopped' });
+    const why = life.endedBy();
+    if (why === 'cancellation') log.event({ kind: 'cancel', what: 'stopped' });
     else log.event({ kind: 'step', step: call.step, attempt, what: 'failed', detail: messageOf(error) });
+    if (why === 'worker-stop') throw ApplicationFailure.retryable('the worker was stopped', WORKER_STOPPED);
     throw life.cancelledByRow() ? ApplicationFailure.nonRetryable('cancelled', JOB_CANCELLED) : failureOf(error);
   } finally {
     await life.end();
@@ -83,6 +87,8 @@ function contextOf(
 
 interface Life {
   readonly signal: AbortSignal;
+  /** What has made `signal` fire; null while it has not. */
+  readonly endedBy: () => 'cancellation' | 'worker-stop' | null;
   readonly progress: (progress: JobProgress) => void;
   /** Somebody cancelled the run, and we know it from its row. */
   readonly cancelledByRow: () => boolean;
@@ -95,9 +101,11 @@ function keepAlive(ports: JobActivityPorts, call: JobStepCall & { readonly attem
   let progress: JobProgress | null = null;
   let byRow = false;
   let silent = false;
+  let workerStops = false;
   const abort = (reason: unknown): void => {
     if (stop.signal.aborted) return;
-    log.event({ kind: 'cancel', what: 'acknowledged' });
+    workerStops = reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';
+    if (!workerStops) log.event({ kind: 'cancel', what: 'acknowledged' });
     stop.abort(reason);
   };
   const onCancelled = (): void => {
@@ -132,6 +140,7 @@ function keepAlive(ports: JobActivityPorts, call: JobStepCall & { readonly attem
     progress: (next) => {
       progress = next;
     },
+    endedBy: () => (stop.signal.aborted ? (workerStops ? 'worker-stop' : 'cancellation') : null),
     cancelledByRow: () => byRow,
     end: async () => {
       clearInterval(timer);

@@ -1,4 +1,4 @@
-import { LOOPBACK } from './free-port';
+import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
 

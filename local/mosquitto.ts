@@ -1,142 +1,17 @@
-import { pbkdf2Sync, randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
-import { join } from 'node:path';
-import { connectAsync } from 'mqtt';
-import { startChild, type ChildProcess, type StartOptions } from './child-process';
-import { freePort, LOOPBACK, requireFree } from './free-port';
-import { untilReady } from './ready';
-import { readToolchain, toolEnvironment, type Tool } from './toolchain';
+import {
+  startMosquitto as startWith,
+  type MosquittoBroker,
+  type MosquittoOptions as Options,
+} from '../servers/mosquitto';
+import type { Tool } from '../servers/tool';
+import { readToolchain } from './toolchain';
 
-export interface BrokerUser {
-  readonly username: string;
-  readonly password: string;
-}
-
-export interface MosquittoOptions extends StartOptions {
-  /** Holds the configuration, the passwords' hashes and the store; made when absent. */
-  readonly dataDir: string;
-  /** Exactly this port; a free one when left out. */
-  readonly port?: number;
-  /** With users every client must give one of their passwords; without, everybody may connect. */
-  readonly users?: readonly BrokerUser[];
-  /** Lines of an access list (`acl_file`): who may read and write which topics. Default: every user everything. */
-  readonly acl?: readonly string[];
-  /** More lines for mosquitto.conf, after ours. */
-  readonly config?: readonly string[];
+export interface MosquittoOptions extends Omit<Options, 'tool'> {
+  /** Default: the one that the set-up found. */
   readonly tool?: Tool;
 }
 
-/** A running broker on 127.0.0.1. `stop()` makes it save its store first; what `kill()` loses is up to 60 s old. */
-export interface MosquittoBroker extends ChildProcess {
-  readonly host: string;
-  readonly port: number;
-  /** Where it keeps sessions, queues and retained messages, written each 60 s and when it stops. */
-  readonly storeFile: string;
-}
-
-const READY_WITHIN_MS = 15_000;
-const GIB = 1024 ** 3;
-const STORE = 'mosquitto.db';
-
 /** Starts a broker as a direct child of ours and returns when it accepts clients. Its log is `<dataDir>.log` by default. */
-export async function startMosquitto(options: MosquittoOptions): Promise<MosquittoBroker> {
-  const { dataDir, users = [] } = options;
-  const tool = options.tool ?? readToolchain().mosquitto;
-  const port = options.port ?? (await freePort());
-  await requireFree(port);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const child = await startChild({
-    name: 'Mosquitto',
-    program: tool.path,
-    args: ['-c', writeConfiguration({ ...options, port })],
-    env: toolEnvironment(tool),
-    cwd: dataDir,
-    logFile: options.logFile ?? `${dataDir}.log`,
-  });
-  const user = users[0];
-  const probe = (): Promise<void> => (user ? signIn(port, user) : reach(port));
-  await untilReady(child, probe, { ...options, withinMs: READY_WITHIN_MS });
-  return { ...child, host: LOOPBACK, port, storeFile: join(dataDir, STORE) };
-}
-
-/**
- * Mosquitto's defaults drop messages: 1,000 waiting per client, 20 in flight, a store written each half hour. Ours
- * follow what was measured: no bound on the number waiting, 1 GiB per client on their bytes (about 2.5 million
- * messages of telemetry), 2,000 in flight, a save each minute.
- */
-function writeConfiguration({
-  dataDir,
-  users = [],
-  acl,
-  config = [],
-  port,
-}: MosquittoOptions & { port: number }): string {
-  const lines = [
-    '# Written at each start by local/mosquitto.ts.',
-    `listener ${String(port)} ${LOOPBACK}`,
-    `allow_anonymous ${String(users.length === 0)}`,
-    ...(users.length > 0 ? [`password_file ${writeSecret(dataDir, 'passwords', users.map(passwordLine))}`] : []),
-    ...(acl ? [`acl_file ${writeSecret(dataDir, 'acl', acl)}`] : []),
-    // Started as root it would become user `mosquitto`, who may not be able to enter the checkout.
-    ...(process.getuid?.() === 0 ? ['user root'] : []),
-    'persistence true',
-    `persistence_location ${dataDir}/`,
-    `persistence_file ${STORE}`,
-    'autosave_interval 60',
-    // Sessions of clients that never come back.
-    'persistent_client_expiration 7d',
-    'max_queued_messages 0',
-    `max_queued_bytes ${String(GIB)}`,
-    'max_inflight_messages 2000',
-    // Twice the longest telemetry that a device may send is far less: a bigger packet ends its sender's connection.
-    `max_packet_size ${String(1024 ** 2)}`,
-    'set_tcp_nodelay true',
-    'log_dest stderr',
-    ...['error', 'warning', 'notice'].map((type) => `log_type ${type}`),
-    'log_timestamp_format %Y-%m-%dT%H:%M:%S',
-    ...config,
-  ];
-  return writeSecret(dataDir, 'mosquitto.conf', lines);
-}
-
-function writeSecret(folder: string, name: string, lines: readonly string[]): string {
-  const file = join(folder, name);
-  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
-  return file;
-}
-
-/** As `mosquitto_passwd` writes it (PBKDF2 with SHA-512), which is not on every machine that has the broker. */
-function passwordLine({ username, password }: BrokerUser): string {
-  const iterations = 101;
-  const salt = randomBytes(12);
-  const hash = pbkdf2Sync(password, salt, iterations, 64, 'sha512');
-  return `${username}:$7$${String(iterations)}$${salt.toString('base64')}$${hash.toString('base64')}`;
-}
-
-/** Connects as a real client does: a port that answers may be somebody else's. */
-async function signIn(port: number, { username, password }: BrokerUser): Promise<void> {
-  const client = await connectAsync(`mqtt://${LOOPBACK}:${String(port)}`, {
-    username,
-    password,
-    protocolVersion: 5,
-    connectTimeout: 2_000,
-    reconnectPeriod: 0,
-  });
-  await client.endAsync(true);
-}
-
-function reach(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: LOOPBACK, port, timeout: 2_000 });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', reject);
-    socket.once('timeout', () => {
-      socket.destroy();
-      reject(new Error('no answer'));
-    });
-  });
+export function startMosquitto(options: MosquittoOptions): Promise<MosquittoBroker> {
+  return startWith({ ...options, tool: options.tool ?? readToolchain().mosquitto });
 }

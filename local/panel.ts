@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { apiUrl } from './environments';
-import { LOOPBACK } from './free-port';
+import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import type { LocalSecrets } from './secrets';
 

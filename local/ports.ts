@@ -1,4 +1,4 @@
-import { choosePort, choosePortRange } from './free-port';
+import { choosePort, choosePortRange } from '../servers/free-port';
 
 /** Everything of the local stack that listens, all on 127.0.0.1. */
 export interface StackPorts {

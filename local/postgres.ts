@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { startChild, type ChildProcess, type ExitInfo, type StartOptions } from './child-process';
-import { freePort, LOOPBACK, requireFree } from './free-port';
-import { canEnter, unprivilegedUser, type OsUser } from './os-user';
+import { startChild, type ChildProcess, type ExitInfo, type StartOptions } from '../servers/child-process';
+import { freePort, LOOPBACK, requireFree } from '../servers/free-port';
+import { canEnter, unprivilegedUser, type OsUser } from '../servers/os-user';
 import { clusterMajor, makeDataFolder } from './postgres-data';
 import { removeStaleLock } from './postgres-lock';
-import { GiveUpError, untilReady } from './ready';
-import { readToolchain, toolEnvironment, type PostgresTools } from './toolchain';
+import { GiveUpError, untilReady } from '../servers/ready';
+import { toolEnvironment } from '../servers/tool';
+import { readToolchain, type PostgresTools } from './toolchain';
 
 export interface PostgresOptions extends StartOptions {
   /** Made when absent (`initdb`), used again when it holds a cluster. */
@@ -62,7 +63,7 @@ const FAST_SETTINGS = { fsync: false, full_page_writes: false, synchronous_commi
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const { password, user = 'derms_admin', profile = 'durable' } = options;
   const tools = options.tools ?? readToolchain().postgres;
-  const osUser = unprivilegedUser();
+  const osUser = unprivilegedUser('postgres');
   if (osUser && !canEnter(osUser, tools.bin)) throw new Error(`${osUser.name} cannot run the programs in ${tools.bin}`);
   const dataDir = makeDataFolder(options.dataDir, osUser);
   await makeCluster({ dataDir, user, password, profile, tools, osUser });
@@ -145,7 +146,7 @@ function writeSettings(dataDir: string, settings: Readonly<Record<string, string
   const file = join(dataDir, 'derms.conf');
   const made = !existsSync(file);
   writeFileSync(file, `# Written at each start by local/postgres.ts.\n${lines.join('\n')}\n`);
-  const osUser = made ? unprivilegedUser() : undefined;
+  const osUser = made ? unprivilegedUser('postgres') : undefined;
   if (osUser) chownSync(file, osUser.uid, osUser.gid);
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
-import { startChild, type ChildProcess, type StartOptions } from './child-process';
-import { howItEnded, untilReady } from './ready';
+import { startChild, type ChildProcess, type StartOptions } from '../servers/child-process';
+import { howItEnded, untilReady } from '../servers/ready';
 
 export interface ProgramOptions extends StartOptions {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endGroup } from './process-tree';
-import { logTail, type ChildProcess, type ExitInfo, type StartOptions } from './child-process';
+import { endGroup } from '../servers/process-tree';
+import { logTail, type ChildProcess, type ExitInfo, type StartOptions } from '../servers/child-process';
 
 /** Something that is kept running. */
 export interface Component {

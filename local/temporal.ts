@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { startChild, type ChildProcess, type StartOptions } from './child-process';
-import { freePort, LOOPBACK, requireFree } from './free-port';
-import { untilReady } from './ready';
-import { readToolchain, toolEnvironment, type Tool } from './toolchain';
+import { startChild, type ChildProcess, type StartOptions } from '../servers/child-process';
+import { freePort, LOOPBACK, requireFree } from '../servers/free-port';
+import { untilReady } from '../servers/ready';
+import { toolEnvironment, type Tool } from '../servers/tool';
+import { readToolchain } from './toolchain';
 
 export interface TemporalOptions extends StartOptions {
   /** SQLite file that outlives the server; in memory when left out. */

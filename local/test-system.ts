@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import type { ChildProcess } from './child-process';
+import type { ChildProcess } from '../servers/child-process';
 import { apiUrl, environmentsOf, type Environment } from './environments';
-import { choosePortRange, freePort } from './free-port';
+import { choosePortRange, freePort } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
 import { localSecrets, type LocalSecrets, type LocalUser } from './secrets';

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Tool } from '../servers/tool';
 
-/** A program that the set-up found; `libraryPath` is for LD_LIBRARY_PATH when its libraries lie in our cache. */
-export interface Tool {
-  readonly path: string;
+/** A program that the set-up found. */
+export interface InstalledTool extends Tool {
   readonly version: string;
-  readonly libraryPath?: string;
 }
 
 /** PostgreSQL's programs, all in one folder and of one version. */
@@ -18,9 +17,9 @@ export interface PostgresTools {
 /** What `local/setup/setup.mjs` found or installed. */
 export interface Toolchain {
   readonly postgres: PostgresTools;
-  readonly mosquitto: Tool;
-  readonly zstd: Tool;
-  readonly temporal: Tool;
+  readonly mosquitto: InstalledTool;
+  readonly zstd: InstalledTool;
+  readonly temporal: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */
@@ -45,11 +44,4 @@ export function readToolchain(folder = localFolder()): Toolchain {
       cause,
     });
   }
-}
-
-/** Our environment with the library path that a tool needs, for any program of its folder. */
-export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
-  if (tool.libraryPath === undefined) return process.env;
-  const own = process.env['LD_LIBRARY_PATH'];
-  return { ...process.env, LD_LIBRARY_PATH: own ? `${tool.libraryPath}:${own}` : tool.libraryPath };
 }

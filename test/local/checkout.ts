@@ -27,7 +27,7 @@ export function unwieldyFolder(): { readonly path: string; readonly remove: () =
  * not stop and one that dies again and again.
  */
 export function makeCheckout(root: string): void {
-  for (const folder of ['local', 'config']) compile(join(repository, folder), join(root, 'dist', folder));
+  for (const folder of ['local', 'servers', 'config']) compile(join(repository, folder), join(root, 'dist', folder));
   write(join(root, 'dist', 'db', 'migrate-main.js'), checksEnvironment('DB_ADMIN_PASSWORD', 'DB_PASSWORD'));
   write(join(root, 'dist', 'cli', 'main.js'), checksEnvironment('DERMS_API_URL', 'DERMS_USER', 'DERMS_PASSWORD'));
   write(join(root, 'dist', 'api', 'main.js'), answering('api', 'API_PORT'));

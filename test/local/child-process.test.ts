@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type ChildProcess } from '../../local/child-process';
-import { startTimeOf } from '../../local/process-tree';
+import { startChild, type ChildProcess } from '../../servers/child-process';
+import { startTimeOf } from '../../servers/process-tree';
 
 const folder = mkdtempSync(join(tmpdir(), 'derms-child-'));
 const logFile = join(folder, 'child.log');

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { choosePort, choosePortRange, freePort } from '../../local/free-port';
+import { choosePort, choosePortRange, freePort } from '../../servers/free-port';
 
 const listening = async <T>(port: number, host: string, use: () => Promise<T>): Promise<T> => {
   const server = createServer();

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as open, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { startMosquitto, type MosquittoBroker, type MosquittoOptions } from '../../local/mosquitto';
+import { startMosquitto, type MosquittoOptions } from '../../local/mosquitto';
+import type { MosquittoBroker } from '../../servers/mosquitto';
 import { unwieldyFolder } from './checkout';
 
 const backend = { username: 'derms', password: 'a "password" with: spaces' };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTimeOf } from '../../local/process-tree';
+import { startTimeOf } from '../../servers/process-tree';
 import { makeCheckout, unwieldyFolder } from './checkout';
 
 const folder = unwieldyFolder();

@@ -58,6 +58,9 @@ const ended = async ({ handle, runId }: Awaited<ReturnType<typeof start>>) => {
   return (await world.row(runId))!;
 };
 
+/** Its first step goes on: the row says `running` a little earlier. */
+const working = (runId: string) => eventually(async () => expect(await world.story(runId)).toContain('step started'));
+
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
     signal.addEventListener('abort', () => {
@@ -200,7 +203,7 @@ describe('a run', () => {
     });
     await world.withWorker([job], async () => {
       const run = await start();
-      await eventually(async () => expect((await world.row(run.runId))?.state).toBe('running'));
+      await working(run.runId);
       await run.handle.cancel();
       await expect(run.handle.result()).rejects.toThrow();
       const row = await world.row(run.runId);
@@ -223,12 +226,36 @@ describe('a run', () => {
     const job = aJob((_input, { signal }) => untilAborted(signal));
     await world.withWorker([job], async () => {
       const run = await start();
-      await eventually(async () => expect((await world.row(run.runId))?.state).toBe('running'));
+      await working(run.runId);
       await world.database.db.query('update job_runs set cancel_requested_at = now() where run_id = $1', [run.runId]);
       const from = Date.now();
       expect(await ended(run)).toMatchObject({ state: 'cancelled' });
       expect(Date.now() - from).toBeLessThan(4_000);
     });
+  });
+});
+
+describe('a worker that is stopped while a run goes on', () => {
+  it('leaves the step to the next worker, as another attempt', async () => {
+    const job = aJob(
+      (_input, { attempt, signal }) => (attempt === 1 ? untilAborted(signal) : Promise.resolve({ attempt })),
+      { attempts: 2 },
+    );
+    const run = await start();
+    await world.withWorker([job], () => working(run.runId));
+    expect(await world.row(run.runId)).toMatchObject({ state: 'running' });
+    await world.withWorker([job], async () => {
+      expect(await ended(run)).toMatchObject({ state: 'succeeded', result: { attempt: 2 } });
+    });
+    expect(await world.story(run.runId)).toEqual([
+      'state waiting',
+      'state running',
+      'step started',
+      'step failed',
+      'step started',
+      'step succeeded',
+      'state succeeded',
+    ]);
   });
 });
 
@@ -240,7 +267,7 @@ describe('one run at a time', () => {
     });
     await world.withWorker([aJob(() => gate)], async () => {
       const first = await start();
-      await eventually(async () => expect((await world.row(first.runId))?.state).toBe('running'));
+      await working(first.runId);
       const second = await ended(await start());
       expect(second).toMatchObject({ state: 'skipped', skipped_for: first.runId });
       release();
@@ -253,7 +280,7 @@ describe('one run at a time', () => {
     const job = aJob((_input, { signal }) => untilAborted(signal));
     await world.withWorker([job], async () => {
       const first = await start();
-      await eventually(async () => expect((await world.row(first.runId))?.state).toBe('running'));
+      await working(first.runId);
       await first.handle.terminate('by hand');
       // It is found out by the next run, which still finds the place taken: the work goes on until its worker hears of it.
       expect(await ended(await start())).toMatchObject({ state: 'skipped', skipped_for: first.runId });
@@ -263,7 +290,7 @@ describe('one run at a time', () => {
       });
       await eventually(async () => expect((await world.row(first.runId))?.released_at).not.toBeNull());
       const next = await start();
-      await eventually(async () => expect((await world.row(next.runId))?.state).toBe('running'));
+      await working(next.runId);
       await next.handle.cancel();
       await ended(next);
     });
@@ -273,8 +300,7 @@ describe('one run at a time', () => {
     const job = aJob((_input, { signal }) => untilAborted(signal), { concurrency: { atMost: 2 } });
     await world.withWorker([job], async () => {
       const runs = [await start(), await start()];
-      for (const { runId } of runs)
-        await eventually(async () => expect((await world.row(runId))?.state).toBe('running'));
+      for (const { runId } of runs) await working(runId);
       expect(await ended(await start())).toMatchObject({ state: 'skipped' });
       for (const run of runs) await run.handle.cancel();
       for (const run of runs) expect(await ended(run)).toMatchObject({ state: 'cancelled' });

@@ -2,7 +2,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { connectForRequests } from '../../../api/temporal/connection';
 import { createWorkflowGateway } from '../../../api/temporal/workflow-gateway';
 import type { WorkflowPort } from '../../../api/ports';
-import { freePort } from '../../../local/free-port';
+import { freePort } from '../../../servers/free-port';
 import { createWorkflowStarter } from '../../../temporal/workflow-starter';
 import { createTestNamespace, eventually, type TestNamespace } from '../../support/servers';
 

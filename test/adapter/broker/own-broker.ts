@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startMosquitto, type MosquittoBroker, type MosquittoOptions } from '../../../local/mosquitto';
+import { startMosquitto, type MosquittoOptions } from '../../../local/mosquitto';
+import type { MosquittoBroker } from '../../../servers/mosquitto';
 
 /** A broker that a test may stop, kill or suspend; the others' is not touched. */
 export interface OwnBroker {

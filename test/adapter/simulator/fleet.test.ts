@@ -11,7 +11,8 @@ import { setpointDelivery, setpointMessage, type SetpointToSend } from '../../..
 import { simulationProfileDelivery, simulationProfileMessage } from '../../../contracts/simulation-profile';
 import { parseTelemetry, type Telemetry } from '../../../contracts/telemetry';
 import { topics } from '../../../contracts/topics';
-import { startMosquitto, type MosquittoBroker } from '../../../local/mosquitto';
+import { startMosquitto } from '../../../local/mosquitto';
+import type { MosquittoBroker } from '../../../servers/mosquitto';
 import { createLogger } from '../../../observability/logger';
 import { createFleet, type Fleet, type FleetOptions } from '../../../simulator/fleet';
 

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../../local/free-port';
-import { startMosquitto, type MosquittoBroker } from '../../../local/mosquitto';
+import { freePort } from '../../../servers/free-port';
+import { startMosquitto } from '../../../local/mosquitto';
+import type { MosquittoBroker } from '../../../servers/mosquitto';
 
 const PROGRAM = join(__dirname, '../../../dist/simulator/main.js');
 

@@ -9,7 +9,7 @@ import { parseAuthUsers } from '../../../config/auth-users';
 import { hashPassword, parsePasswordHash, unmatchableHash, verifyPassword } from '../../../config/password-hash';
 import type { DispatchOrder } from '../../../db/dispatch-admission';
 import type { RegistryOrder } from '../../../db/registry-apply';
-import { freePort } from '../../../local/free-port';
+import { freePort } from '../../../servers/free-port';
 import { startApp, tokens, type AppUnderTest, type Given } from '../api/app-under-test';
 
 // Against the real API, with plain objects behind it.

@@ -8,13 +8,13 @@ export interface OsUser {
 }
 
 /**
- * The user that a server runs as which refuses to run as root: `postgres` where it exists (the package makes it), else
- * `nobody`. `undefined` when we are not root, and the server runs as we do.
+ * The user that a server runs as which must not be root: the one its package makes (`postgres`, `mosquitto`) where it
+ * exists, else `nobody`. `undefined` when we are not root, and the server runs as we do.
  */
-export function unprivilegedUser(): OsUser | undefined {
+export function unprivilegedUser(preferred: string): OsUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const user = lookUp('postgres') ?? lookUp('nobody');
-  if (!user) throw new Error('PostgreSQL does not run as root, and neither user postgres nor nobody exists here');
+  const user = lookUp(preferred) ?? lookUp('nobody');
+  if (!user) throw new Error(`we are root, and neither user ${preferred} nor nobody exists here to run a server as`);
   return user;
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 interface ProcessFacts {
@@ -10,8 +11,8 @@ interface ProcessFacts {
   readonly startedAt: string;
 }
 
-/** Sends a signal to one process; false when it is gone or not ours. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+/** Sends a signal to one process (0: none, just asks); false when it is gone or not ours. */
+export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch {
@@ -46,6 +47,31 @@ export function startTimeOf(pid: number): string | undefined {
   return process.platform === 'linux' ? factsFromProc(pid)?.startedAt : factsFromPs(['-p', String(pid)])[0]?.startedAt;
 }
 
+/** Name of the program that a process runs, without its folder; `undefined` when there is no such process. */
+export function programOf(pid: number): string | undefined {
+  if (process.platform === 'linux') return factsFromProc(pid)?.program;
+  const { stdout } = spawnSync('ps', ['-p', String(pid), '-o', 'comm='], { encoding: 'utf8' });
+  return stdout.trim() === '' ? undefined : basename(stdout.trim());
+}
+
+/** Running processes that were started with exactly this argument. */
+export function processesWithArgument(argument: string): number[] {
+  if (process.platform === 'linux') return pidsFromProc().filter((pid) => argumentsOf(pid).includes(argument));
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line.endsWith(` ${argument}`))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
 function descendants(pid: number): number[] {
   const all = process.platform === 'linux' ? allFromProc() : factsFromPs(['-A']);
   const found: number[] = [];
@@ -59,17 +85,26 @@ function descendants(pid: number): number[] {
 }
 
 function allFromProc(): ProcessFacts[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map((pid) => factsFromProc(Number(pid))).filter((facts) => facts !== undefined);
+  return pidsFromProc()
+    .map(factsFromProc)
+    .filter((facts) => facts !== undefined);
 }
 
-function factsFromProc(pid: number): ProcessFacts | undefined {
+function pidsFromProc(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function factsFromProc(pid: number): (ProcessFacts & { readonly program: string }) | undefined {
   try {
     const text = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
     // The program's name is in brackets and may itself hold spaces and brackets. Fields are counted after it.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state = '', parentPid] = fields;
-    return state === 'Z' ? undefined : { pid, parentPid: Number(parentPid), state, startedAt: fields[19] ?? '' };
+    if (state === 'Z') return undefined;
+    const program = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
+    return { pid, parentPid: Number(parentPid), state, startedAt: fields[19] ?? '', program };
   } catch {
     return undefined;
   }

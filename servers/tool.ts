@@ -1,0 +1,12 @@
+/** A program on this machine; `libraryPath` is for LD_LIBRARY_PATH when its libraries lie in a folder of their own. */
+export interface Tool {
+  readonly path: string;
+  readonly libraryPath?: string;
+}
+
+/** Our environment with the library path that a tool needs, for any program of its folder. */
+export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
+  if (tool.libraryPath === undefined) return process.env;
+  const own = process.env['LD_LIBRARY_PATH'];
+  return { ...process.env, LD_LIBRARY_PATH: own ? `${tool.libraryPath}:${own}` : tool.libraryPath };
+}
