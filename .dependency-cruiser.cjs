@@ -30,7 +30,7 @@ const MAY_IMPORT = {
   workflows: ['domain'],
   activities: ['domain', 'contracts', 'jobs'],
   jobs: ['domain', 'contracts', 'storage', 'backups'],
-  storage: ['domain'],
+  storage: ['domain', 'config'],
   backups: ['domain', 'contracts', 'servers', 'storage', 'observability'],
   ingest: ['domain', 'contracts', 'observability'],
   db: ['domain', 'contracts', 'observability', 'config'],
@@ -38,7 +38,7 @@ const MAY_IMPORT = {
   temporal: ['workflows', 'observability', 'domain'],
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal', 'jobs'],
   simulator: ['domain', 'contracts', 'config', 'observability'],
-  cli: ['contracts', 'config', 'domain'],
+  cli: ['contracts', 'config', 'domain', 'storage'],
   servers: [],
   local: ['config', 'servers'],
 };
