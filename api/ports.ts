@@ -5,6 +5,7 @@ import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
 import type { DeviceFilter } from '../db/devices';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
+import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
@@ -73,11 +74,13 @@ export interface DevicePort {
   read(deviceId: string): Promise<DeviceRecord>;
   patch(change: DeviceChange): Promise<DeviceChanged>;
   telemetry(deviceId: string, page: SeriesPage): Promise<TelemetrySample[]>;
+  telemetryQuarterHours(deviceId: string, page: SeriesPage): Promise<TelemetryQuarterHour[]>;
   setpoints(deviceId: string, page: { before: string | null; limit: number }): Promise<SetpointRecord[]>;
 }
 
 export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
+  meterQuarterHours(feederId: string, page: SeriesPage): Promise<QuarterHour[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
 }
 

@@ -17,6 +17,7 @@ import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
 import { applyRegistry } from '../db/registry-apply';
+import { listMeterQuarterHours, listTelemetryQuarterHours } from '../db/quarter-hour-reads';
 import { createDispatchProgress } from '../db/dispatch-progress';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
 import type { FleetSample } from './health/monitor';
@@ -60,10 +61,12 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
     read: (deviceId) => readDevice(db, deviceId, silence),
     patch: (change) => patchDevice(db, change, silence),
     telemetry: (deviceId, page) => listTelemetry(db, deviceId, page),
+    telemetryQuarterHours: (deviceId, page) => listTelemetryQuarterHours(db, deviceId, page),
     setpoints: (deviceId, page) => listSetpoints(db, deviceId, page),
   },
   telemetry: {
     meter: (feederId, page) => listMeterReadings(db, feederId, page),
+    meterQuarterHours: (feederId, page) => listMeterQuarterHours(db, feederId, page),
     refused: (page) => listRefused(db, page),
   },
   dispatches: {

@@ -3,10 +3,40 @@ import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
 export interface JobPorts {
   readonly now: () => Date;
-  readonly timeSeries: {
-    /** Makes partitions ahead and removes those past their time; returns their names. */
-    maintain(): Promise<{ readonly made: readonly string[]; readonly removed: readonly string[] }>;
-  };
+  readonly timeSeries: TimeSeriesPort;
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */
   readonly mqttBackup: MqttBackupPorts | string;
+}
+
+/** Time series in their partitions, and rows that are kept for a time. */
+export interface TimeSeriesPort {
+  /** Makes the partitions of the coming days; returns their names. */
+  prepare(): Promise<readonly string[]>;
+  /** Partitions past their time, oldest first. */
+  outdated(): Promise<readonly OutdatedPartition[]>;
+  /** Carries over what is to outlive it, then removes it; null when a reader holds on to it and the next run will. */
+  close(partitionName: string, run: { runId: string; signal: AbortSignal }): Promise<ClosedPartition | null>;
+  /** What the run has closed, earlier attempts of it too. */
+  closedBy(runId: string): Promise<readonly ClosedPartition[]>;
+  /** Removes rows of both kinds that are past their time; returns how many. */
+  removeOldLines(signal: AbortSignal): Promise<{ readonly runLogLines: number; readonly refusedMessages: number }>;
+}
+
+export interface OutdatedPartition {
+  readonly series: string;
+  readonly name: string;
+  readonly startsAt: string;
+  readonly endsAt: string;
+  /** As the server estimates it. */
+  readonly rowsAbout: number;
+}
+
+export interface ClosedPartition {
+  readonly series: string;
+  readonly name: string;
+  readonly rows: number;
+  /** Sums made of them, or rows kept apart. */
+  readonly carriedRows: number;
+  /** false: somebody still reads it (a dump), and the next run removes it. */
+  readonly removed: boolean;
 }

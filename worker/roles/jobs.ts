@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
-import { maintainTimeSeries } from '../../db/time-series-upkeep';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
@@ -12,6 +11,7 @@ import { openBackupVault } from '../../backups/vault';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
+import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
@@ -37,9 +37,7 @@ async function main(): Promise<void> {
       logOf: (fields) => log.child(fields),
       job: {
         now: () => new Date(),
-        timeSeries: {
-          maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
-        },
+        timeSeries: createTimeSeriesPort(db, settings),
         mqttBackup: mqttBackupPorts(settings, await openBackupVault(settings), createBrokerAgents(client)),
       },
     }),
