@@ -31,7 +31,7 @@ describe('migrate', () => {
     const first = await owner();
     await first.query('drop schema public cascade; create schema public');
     const applied = await Promise.all([first, await owner(), await owner()].map((client) => migrate(client)));
-    expect(applied.flat()).toEqual(['0001_initial']);
+    expect(applied.flat()).toEqual(['0001_initial', '0003_envelopes_and_turns']);
   });
 
   it('refuses a schema that is newer than the program', async () => {

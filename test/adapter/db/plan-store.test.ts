@@ -16,7 +16,13 @@ const POLICY = {
   followingToleranceKw: 0.5,
   followingToleranceShare: 0.05,
   settleSeconds: 5,
+  notFollowingAfterCycles: 3,
   notFollowingRetrySeconds: 300,
+  heldWithinShare: 0.02,
+  growthShare: 0.1,
+  rotationSeconds: 900,
+  leastWaitSeconds: 60,
+  evUrgencyMost: 1,
 };
 const CHAIN = '11111111-1111-4111-8111-111111111111';
 const NEWER_CHAIN = '22222222-2222-4222-8222-222222222222';
@@ -53,6 +59,8 @@ const evAt = (targetKw: number, publish: DevicePlan['publish'] = 'change'): Devi
   explanation: { level: -0.4, tier: 2, boundBy: 'north', note: 'bound-by-node' },
   offSetpointCycles: 0,
   notFollowingUntilMs: null,
+  waitsSinceMs: null,
+  waitedUntilMs: null,
 });
 
 const record = (tree: TreeSnapshot, planId: string, devices: DevicePlan[]): PlanRecord => {
