@@ -4,6 +4,7 @@ import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control
 import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
 import type { DeviceFilter } from '../db/devices';
+import type { EnvelopeOrder, EnvelopePage, EnvelopeRecord, EnvelopesSet } from '../db/envelopes';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
@@ -30,6 +31,7 @@ export interface AppPorts {
   readonly telemetry: TelemetryPort;
   readonly dispatches: DispatchPort;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
+  readonly envelopes: EnvelopePort;
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
 }
@@ -75,6 +77,11 @@ export interface DevicePort {
 export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
+}
+
+export interface EnvelopePort {
+  list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
+  set(order: EnvelopeOrder): Promise<EnvelopesSet>;
 }
 
 export interface AuditPort {

@@ -13,6 +13,7 @@ import {
   readDispatch,
   readLoopProgress,
 } from '../db/dispatches';
+import { listEnvelopes, setEnvelopes } from '../db/envelopes';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { applyRegistry } from '../db/registry-apply';
@@ -25,7 +26,10 @@ export interface StoreOptions {
   readonly defaultIntervalSeconds: number;
 }
 
-type Stores = Pick<AppPorts, 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'audit'>;
+type Stores = Pick<
+  AppPorts,
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'audit'
+>;
 
 /** The API's ports as questions to Postgres. */
 export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }: StoreOptions): Stores => ({
@@ -70,6 +74,10 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
     progress: (rootFeederId) => readLoopProgress(db, rootFeederId),
   },
   registry: { apply: (order) => applyRegistry(db, order, defaultIntervalSeconds) },
+  envelopes: {
+    list: (page) => listEnvelopes(db, page),
+    set: (order) => setEnvelopes(db, order),
+  },
   audit: {
     list: (filter) => listAudit(db, filter),
     append: (actor, entry) => appendAudit(db, actor, entry),

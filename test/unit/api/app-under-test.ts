@@ -95,7 +95,7 @@ export interface AnswerBody {
   readonly openapi: string;
 }
 
-type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'workflows';
+type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -122,6 +122,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
     registry: only('registry', given.registry),
+    envelopes: only('envelopes', given.envelopes),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {
       list: () => Promise.resolve([]),
