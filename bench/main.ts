@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os';
+import { benchmarkAllocation } from './allocation';
 import { benchmarkCycle } from './cycle';
 import { benchmarkDispatch } from './dispatch';
 import { benchmarkIngest } from './ingest';
@@ -10,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   cycle: benchmarkCycle,
   loops: benchmarkLoops,
   dispatch: benchmarkDispatch,
+  allocation: benchmarkAllocation,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */
