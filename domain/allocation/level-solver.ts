@@ -255,7 +255,9 @@ function breakpointsByNode(curves: LevelCurves, nodes: number): PackedBreakpoint
     order[place] = i;
     nextFree[node] = place + 1;
   }
-  sortByLevel(order, raw.level, startOfNode);
+  for (let node = 0; node < nodes; node += 1) {
+    sortByLevel(order, raw.level, whole(startOfNode, node), whole(startOfNode, node + 1));
+  }
   const capacity = raw.count + 2 * nodes;
   const gathered = (values: Float64Array) => {
     const target = new Float64Array(capacity);
