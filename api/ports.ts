@@ -4,6 +4,7 @@ import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control
 import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
 import type { DeviceFilter } from '../db/devices';
+import type { EnvelopeOrder, EnvelopePage, EnvelopeRecord, EnvelopesSet } from '../db/envelopes';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
@@ -32,6 +33,7 @@ export interface AppPorts {
   readonly telemetry: TelemetryPort;
   readonly dispatches: DispatchPort;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
+  readonly envelopes: EnvelopePort;
   readonly quarantine: QuarantinePort;
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
@@ -97,6 +99,11 @@ export interface QuarantineLifted {
   /** Roots of the enabled trees. */
   readonly rootFeederIds: readonly string[];
   readonly openDispatchIds: readonly string[];
+}
+
+export interface EnvelopePort {
+  list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
+  set(order: EnvelopeOrder): Promise<EnvelopesSet>;
 }
 
 export interface AuditPort {

@@ -13,6 +13,7 @@ import {
   readDispatch,
   readLoopProgress,
 } from '../db/dispatches';
+import { listEnvelopes, setEnvelopes } from '../db/envelopes';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
@@ -30,7 +31,7 @@ export interface StoreOptions {
 
 type Stores = Pick<
   AppPorts,
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'quarantine' | 'audit'
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'quarantine' | 'audit'
 >;
 
 /** The API's ports as questions to Postgres. */
@@ -96,6 +97,10 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
         openDispatchIds: dispatches.map(({ dispatchId }) => dispatchId),
       };
     },
+  },
+  envelopes: {
+    list: (page) => listEnvelopes(db, page),
+    set: (order) => setEnvelopes(db, order),
   },
   audit: {
     list: (filter) => listAudit(db, filter),

@@ -2,6 +2,7 @@ import type { Route } from '../route';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
 import { dispatchRoutes } from './dispatches';
+import { envelopeRoutes } from './envelopes';
 import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
@@ -14,6 +15,7 @@ import { registryRoutes } from './registry';
 export const routes: readonly Route[] = [
   ...feederRoutes,
   ...feederSeriesRoutes,
+  ...envelopeRoutes,
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,
