@@ -7,7 +7,7 @@ import { failureOf, HttpFailure } from './problem';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
-import type { Answer, Route, RouteInput } from './route';
+import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
 
 /** Every route as it was declared, and 405 for every other method on its path. */
@@ -38,7 +38,9 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     checkRole(route, actor);
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
+    refuseToBeLookedAtOnly(route, ports);
     await refuseWithoutTemporal(route, input, ports);
+    await refuseWhileQuarantined(route, ports);
     const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
     response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
@@ -47,6 +49,18 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     await auditRefusal(route, ports, { actor, request, input, thrown });
     throw thrown;
   }
+}
+
+/** In a process that was started to look at a copy, not even what lifts a quarantine. */
+function refuseToBeLookedAtOnly(route: Route, { settings }: AppPorts): void {
+  if (settings.quarantined && route.method !== 'get' && route.role !== 'anyone')
+    throw new DermsError('QUARANTINED', 'This process was started to be looked at only.');
+}
+
+/** What was restored from a backup takes no orders before somebody has said that it may. */
+async function refuseWhileQuarantined(route: Route, { quarantine }: AppPorts): Promise<void> {
+  const inForce = refusedWhileQuarantined(route) ? await quarantine.inForce() : null;
+  if (inForce !== null) throw new DermsError('QUARANTINED', `Quarantined since ${inForce.since}: ${inForce.reason}.`);
 }
 
 /** What nobody could carry out is refused before anything of it is written. */

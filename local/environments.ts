@@ -1,6 +1,8 @@
 import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
+import { readToolchain } from './toolchain';
+import type { MosquittoBroker } from '../servers/mosquitto';
 
 /** Environment variables of one of our programs. */
 export type Environment = Readonly<Record<string, string>>;
@@ -17,8 +19,15 @@ export interface Environments {
 export const BROKER_USERS = { backend: 'derms', devices: 'devices' } as const;
 export const POSTGRES_ADMIN = 'derms_admin';
 
+export interface StackFacts {
+  readonly ports: StackPorts;
+  readonly secrets: LocalSecrets;
+  /** Where the broker keeps what a backup of it needs. */
+  readonly brokerFiles: Pick<MosquittoBroker, 'storeFile' | 'pidFile'>;
+}
+
 /** What is told to each program of the local stack; it wins over `.env`, the rest of which they read themselves. */
-export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): Promise<Environments> {
+export async function environmentsOf({ ports, secrets, brokerFiles }: StackFacts): Promise<Environments> {
   const metricsPort = (offset: number): string => String(ports.metrics + offset);
   const database = {
     DB_HOST: LOOPBACK,
@@ -55,6 +64,7 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
     },
     worker: {
       ...backend,
+      ...brokerBackup(brokerFiles),
       WORKER_ROLES: WORKER_ROLES.join(','),
       METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
@@ -69,6 +79,16 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
       METRICS_PORT: metricsPort(METRICS_OFFSETS.simulator),
       INSTANCE_ID: 'local',
     },
+  };
+}
+
+function brokerBackup({ storeFile, pidFile }: StackFacts['brokerFiles']): Environment {
+  const { path, libraryPath } = readToolchain().mosquitto;
+  return {
+    BROKER_STORE_PATH: storeFile,
+    BROKER_PID_FILE: pidFile,
+    MOSQUITTO_PATH: path,
+    ...(libraryPath !== undefined && { MOSQUITTO_LIBRARY_PATH: libraryPath }),
   };
 }
 

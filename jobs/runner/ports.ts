@@ -1,7 +1,11 @@
+import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
+
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
 export interface JobPorts {
   readonly now: () => Date;
   readonly timeSeries: TimeSeriesPort;
+  /** A sentence where this deployment cannot back up its brokers: what it lacks. */
+  readonly mqttBackup: MqttBackupPorts | string;
 }
 
 /** Time series in their partitions, and rows that are kept for a time. */

@@ -3,9 +3,12 @@ import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
+import { openBackupVault } from '../../backups/vault';
+import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
 import { createTimeSeriesPort } from '../time-series-port';
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
       job: {
         now: () => new Date(),
         timeSeries: createTimeSeriesPort(db, settings),
+        mqttBackup: mqttBackupPorts(settings, await openBackupVault(settings), createBrokerAgents(client)),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
