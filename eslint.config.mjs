@@ -42,6 +42,7 @@ export default tseslint.config(
       'simulator/main.ts',
       'worker/**/*.ts',
       'api/main.ts',
+      'backups/wal/main.ts',
       'db/migrate-main.ts',
     ],
     rules: { 'no-restricted-syntax': 'off' },
