@@ -182,6 +182,25 @@ export const ERROR_PAGES = {
     meaning: 'What was asked for needs a workflow to carry it out, and Temporal is away. Nothing was written.',
     remedy: 'See `/api/health`. Try again after `Retry-After`; reading works meanwhile.',
   },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    title: 'The storage of backups does not answer',
+    meaning: 'The directory or bucket is away, full, or does not let us in. No object was half stored.',
+    remedy: '`detail` says which of them. Room and permissions need somebody; for the rest, try again after a while.',
+  },
+  STORAGE_REFUSED: {
+    status: 409,
+    title: 'The storage of backups refuses this',
+    meaning: 'The object is not there, is there already, or is protected against removal. Nothing was done.',
+    remedy:
+      'Trying again does not help. A protected object may be removed when its time is over, see `docs/storage.md`.',
+  },
+  BACKUP_UNREADABLE: {
+    status: 422,
+    title: 'The backup cannot be trusted',
+    meaning: 'What was read is not what was encrypted, or the key ring does not have the key. Nothing of it was used.',
+    remedy: '`detail` says which. Take another backup, or put the key back into `BACKUP_ENCRYPTION_KEYS`.',
+  },
   TIMED_OUT: {
     status: 504,
     title: 'It took too long',

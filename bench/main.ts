@@ -1,6 +1,7 @@
 import { cpus, loadavg } from 'node:os';
 import { benchmarkCycle } from './cycle';
 import { benchmarkDispatch } from './dispatch';
+import { benchmarkEncryption } from './encryption';
 import { benchmarkIngest } from './ingest';
 import { benchmarkLoops } from './loops';
 import { tableOf, type Benchmark, type BenchmarkRow } from './table';
@@ -10,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   cycle: benchmarkCycle,
   loops: benchmarkLoops,
   dispatch: benchmarkDispatch,
+  encryption: benchmarkEncryption,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */

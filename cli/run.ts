@@ -1,3 +1,4 @@
+import { backupKey } from './commands/backup-key';
 import { cancel } from './commands/cancel';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   cancel,
   registry,
   'hash-password': hashPassword,
+  'backup-key': backupKey,
 };
 
 const HELP = `npm run derms -- COMMAND
@@ -24,6 +26,7 @@ const HELP = `npm run derms -- COMMAND
   cancel DISPATCH --reason R    end a dispatch now
   registry apply FILE           apply a registry file (--dry-run shows the difference)
   hash-password                 a hash for AUTH_USERS
+  backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
 .local/derms.env, which npm start writes. --json prints what the API says.`;

@@ -178,6 +178,45 @@ export const settings = {
   INGEST_SESSION_EXPIRY_SECONDS: wholeNumber(60, 604_800)
     .default(14_400)
     .describe('How long the broker keeps the queue of an ingest process that is away, s.'),
+
+  BACKUP_STORAGE: z
+    .url({ protocol: /^(file|s3)$/, error: 'is neither file:///path nor s3://bucket/prefix' })
+    .optional()
+    .describe('Where backups lie: file:///path or s3://bucket/prefix.'),
+  BACKUP_ENCRYPTION_KEYS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Key ring of the backups: id:base64 of 32 bytes, one a line or with commas between; the first encrypts, all decrypt. `npm run derms -- backup-key` makes one.',
+    ),
+  BACKUP_S3_ENDPOINT: z.url().optional().describe("Address of a bucket's server that is not Amazon's."),
+  BACKUP_S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
+  BACKUP_S3_FORCE_PATH_STYLE: flag()
+    .default(false)
+    .describe('true: the bucket is part of the path instead of the host name; most other servers want it.'),
+  BACKUP_S3_SSE: z
+    .enum(['none', 'AES256', 'aws:kms'])
+    .default('none')
+    .describe('How the server encrypts what we have encrypted already; none leaves it to the bucket.'),
+  BACKUP_S3_SSE_KMS_KEY_ID: z.string().min(1).optional().describe('Key of aws:kms; default the one of the bucket.'),
+  BACKUP_S3_ACCESS_KEY_ID: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Access key of the bucket; default the AWS SDK's own chain (environment, profile, web identity, instance).",
+    ),
+  BACKUP_S3_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('Secret of BACKUP_S3_ACCESS_KEY_ID.'),
+  BACKUP_S3_PART_MIB: wholeNumber(5, 512)
+    .default(16)
+    .describe('Size of the parts of an upload, MiB; 10,000 of them are the largest backup, 156 GiB by default.'),
+  BACKUP_S3_PARTS_IN_FLIGHT: wholeNumber(1, 32)
+    .default(4)
+    .describe('Parts sent at once; each takes its size in memory.'),
+  BACKUP_S3_IDLE_TIMEOUT_MS: wholeNumber(500, 600_000)
+    .default(60_000)
+    .describe('A connection on which nothing moves for this long is ended, and the request sent again, ms.'),
 } as const;
 
 export const settingsSchema = z.object(settings);
@@ -192,4 +231,7 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'JWT_SECRET',
   'AUTH_USERS',
   'DERMS_PASSWORD',
+  'BACKUP_ENCRYPTION_KEYS',
+  'BACKUP_S3_ACCESS_KEY_ID',
+  'BACKUP_S3_SECRET_ACCESS_KEY',
 ];

@@ -20,6 +20,8 @@ export interface Toolchain {
   readonly mosquitto: InstalledTool;
   readonly zstd: InstalledTool;
   readonly temporal: InstalledTool;
+  /** Only after a set-up with `--proofs`, where it could be had. */
+  readonly versitygw?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

@@ -2,9 +2,13 @@ import { npmPackages } from './npm-packages.mjs';
 import { postgresTools } from './postgres-tools.mjs';
 import { mosquitto, zstd } from './single-programs.mjs';
 import { temporalCli } from './temporal-cli.mjs';
+import { versitygw } from './versitygw.mjs';
 
 /** What the project needs on a machine, in the order of the table. Those with a `key` are in `toolchain.json`. */
 export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
+
+/** What `npm run test:proofs` needs besides. Where one cannot be had, its proofs fail and say so; the others run. */
+export const proofComponents = [versitygw];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {

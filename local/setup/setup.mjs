@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { components, tableLine, whatToType } from './components.mjs';
+import { components, proofComponents, tableLine, whatToType } from './components.mjs';
 import { withLock } from './lock.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { cacheDir, localDir, toolchainFile } from './paths.mjs';
@@ -17,17 +17,16 @@ if (major < 20 || (major === 20 && minor < 11)) {
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   process.on(signal, () => process.exit(code));
 
-const wanted = process.argv.includes('--npm-only') ? [npmPackages] : components;
+const npmOnly = process.argv.includes('--npm-only');
+const wanted = npmOnly ? [npmPackages] : components;
+const forProofs = process.argv.includes('--proofs') ? proofComponents : [];
 const progress = createProgress();
-const results = await Promise.all(wanted.map(provide));
+const results = await Promise.all([...wanted, ...forProofs].map(provide));
 
 const missing = results.filter(({ found }) => !found);
-if (missing.length > 0) {
-  console.error(whatToType(missing));
-  process.exitCode = 1;
-} else if (wanted === components) {
-  writeToolchain(results);
-}
+if (missing.length > 0) console.error(whatToType(missing));
+if (missing.some(({ component }) => wanted.includes(component))) process.exitCode = 1;
+else if (!npmOnly) writeToolchain(results.filter(({ found }) => found));
 
 /** Finds a component, or installs it under a lock and looks again. */
 async function provide(component) {

@@ -1,9 +1,10 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findIn, isExecutable, pathFolders, systemFolders } from './find-program.mjs';
+import { findGo } from './go-install.mjs';
 import { cacheDir } from './paths.mjs';
 import { run } from './run.mjs';
-import { buildTemporal, findGo } from './temporal-go-build.mjs';
+import { buildTemporal } from './temporal-go-build.mjs';
 import { archiveUrl, downloadTemporal } from './temporal-download.mjs';
 
 /** One version for every way to get it: its server is the one that our tests and figures are about. */

@@ -10,6 +10,7 @@ import { hashPassword, parsePasswordHash, unmatchableHash, verifyPassword } from
 import type { DispatchOrder } from '../../../db/dispatch-admission';
 import type { RegistryOrder } from '../../../db/registry-apply';
 import { freePort } from '../../../servers/free-port';
+import { parseKeyRing } from '../../../storage/encryption/key-ring';
 import { startApp, tokens, type AppUnderTest, type Given } from '../api/app-under-test';
 
 // Against the real API, with plain objects behind it.
@@ -337,5 +338,20 @@ describe('hash-password', () => {
   it('takes no short one, and none as an argument', async () => {
     expect(await derms(['hash-password'], { input: 'short\n' })).toMatchObject({ code: 2, out: '' });
     expect(await derms(['hash-password', PASSWORD])).toMatchObject({ code: 2, out: '' });
+  });
+});
+
+describe('backup-key', () => {
+  it('prints a key that the ring takes, named after the day', async () => {
+    const { code, out } = await derms(['backup-key']);
+    expect(code).toBe(0);
+    expect(parseKeyRing(out).currentKeyId).toMatch(/^2026-05-01-[0-9a-f]{4}$/);
+  });
+
+  it('takes an id, and never draws a key twice', async () => {
+    const [one, two] = [await derms(['backup-key', '--id', 'k1']), await derms(['backup-key', '--id', 'k1'])];
+    expect(parseKeyRing(one.out).currentKeyId).toBe('k1');
+    expect(one.out).not.toBe(two.out);
+    expect(await derms(['backup-key', '--id', 'k:1'])).toMatchObject({ code: 2, out: '' });
   });
 });
