@@ -1,6 +1,9 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
+import type { Toolchain } from './toolchain';
 
 /** Environment variables of one of our programs. */
 export type Environment = Readonly<Record<string, string>>;
@@ -18,7 +21,11 @@ export const BROKER_USERS = { backend: 'derms', devices: 'devices' } as const;
 export const POSTGRES_ADMIN = 'derms_admin';
 
 /** What is told to each program of the local stack; it wins over `.env`, the rest of which they read themselves. */
-export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): Promise<Environments> {
+export async function environmentsOf(
+  ports: StackPorts,
+  secrets: LocalSecrets,
+  { folder, toolchain }: { readonly folder: string; readonly toolchain: Toolchain },
+): Promise<Environments> {
   const metricsPort = (offset: number): string => String(ports.metrics + offset);
   const database = {
     DB_HOST: LOOPBACK,
@@ -43,9 +50,10 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
     MQTT_PASSWORD: secrets.mqttBackend,
     INSTANCE_ID: 'local',
   };
+  const backupRole = { BACKUP_DB_USER: 'derms_backup', BACKUP_DB_PASSWORD: secrets.postgresBackup };
   const hands = { DERMS_API_URL: apiUrl(ports), DERMS_USER: 'admin', DERMS_PASSWORD: secrets.users.admin };
   return {
-    migrate: { ...database, DB_ADMIN_USER: POSTGRES_ADMIN, DB_ADMIN_PASSWORD: secrets.postgresAdmin },
+    migrate: { ...database, ...backupRole, DB_ADMIN_USER: POSTGRES_ADMIN, DB_ADMIN_PASSWORD: secrets.postgresAdmin },
     api: {
       ...backend,
       API_HOST: LOOPBACK,
@@ -55,6 +63,10 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
     },
     worker: {
       ...backend,
+      ...backupRole,
+      BACKUP_STORAGE: pathToFileURL(join(folder, 'backups')).href,
+      BACKUP_ENCRYPTION_KEYS: secrets.backupKeys,
+      ...programPlaces(toolchain),
       WORKER_ROLES: WORKER_ROLES.join(','),
       METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
@@ -71,6 +83,14 @@ export async function environmentsOf(ports: StackPorts, secrets: LocalSecrets): 
     },
   };
 }
+
+/** The very programs that the set-up found. */
+const programPlaces = ({ postgres, zstd }: Toolchain): Environment => ({
+  POSTGRES_BIN_DIR: postgres.bin,
+  ...(postgres.libraryPath === undefined ? {} : { POSTGRES_LIBRARY_PATH: postgres.libraryPath }),
+  ZSTD_PATH: zstd.path,
+  ...(zstd.libraryPath === undefined ? {} : { ZSTD_LIBRARY_PATH: zstd.libraryPath }),
+});
 
 /** Where the API of the local stack answers. */
 export function apiUrl(ports: StackPorts): string {

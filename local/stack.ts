@@ -9,6 +9,7 @@ import type { Progress } from './progress';
 import type { LocalSecrets } from './secrets';
 import { serverComponents } from './servers';
 import type { Component, Supervisor } from './supervisor';
+import { readToolchain } from './toolchain';
 
 export interface StackOptions {
   /** Root of the checkout; programs are in `dist/` below it. */
@@ -31,7 +32,10 @@ const STAGES = { backend: 1, simulator: 2 } as const;
  */
 export async function startStack(options: StackOptions): Promise<void> {
   const { ports, progress, supervisor } = options;
-  const environments = await environmentsOf(ports, options.secrets);
+  const environments = await environmentsOf(ports, options.secrets, {
+    folder: options.folder,
+    toolchain: readToolchain(),
+  });
   writeEnvironmentForHands(options.folder, environments.cli);
   const { postgres, mosquitto, temporal } = serverComponents({
     ...options,
