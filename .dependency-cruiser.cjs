@@ -31,12 +31,14 @@ const MAY_IMPORT = {
   activities: ['domain', 'contracts', 'jobs'],
   jobs: ['domain', 'contracts', 'storage', 'backups'],
   storage: ['domain', 'config'],
-  backups: ['domain', 'contracts', 'servers', 'storage', 'observability'],
+  backups: ['domain', 'contracts', 'servers', 'storage', 'config', 'observability'],
   ingest: ['domain', 'contracts', 'observability'],
   db: ['domain', 'contracts', 'observability', 'config'],
   broker: ['domain', 'contracts', 'observability'],
   temporal: ['workflows', 'observability', 'domain'],
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal', 'jobs'],
+  simulator: ['domain', 'contracts', 'config', 'observability'],
+  cli: ['contracts', 'config', 'domain', 'storage', 'backups'],
   servers: [],
   local: ['config', 'servers'],
 };
@@ -62,7 +64,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|config|observability|worker|simulator|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|config|observability|worker|simulator|servers|local|cli|bench|test)/',
       },
     },
     {

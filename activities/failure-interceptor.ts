@@ -31,12 +31,17 @@ const RETRYABLE = {
   TOO_MANY_REQUESTS: true,
   DATABASE_UNAVAILABLE: true,
   BROKER_UNAVAILABLE: true,
+  BROKER_STORE_UNAVAILABLE: true,
+  BROKER_STORE_FAULTY: true,
   TEMPORAL_UNAVAILABLE: true,
   STORAGE_UNAVAILABLE: true,
   STORAGE_REFUSED: false,
   BACKUP_UNREADABLE: false,
   TIMED_OUT: true,
   SHUTTING_DOWN: true,
+  QUARANTINED: false,
+  NOT_QUARANTINED: false,
+  RECONCILIATION_MISSING: false,
   INTERNAL: true,
 } as const satisfies Record<ErrorCode, boolean>;
 

@@ -27,7 +27,8 @@ const STATEMENT_SHARE = 0.8;
 /**
  * Reads one consistent picture of the tree, decides, and stores the decision with everything it looked at.
  *
- * Run twice for one cycle it returns the stored plan. Publishes nothing.
+ * Run twice for one cycle it returns the stored plan. Publishes nothing. From a quarantined database nothing is planned
+ * and nothing stored: what it knows is older than what devices, broker and Temporal do.
  */
 export async function planCycle(
   ports: PlanCyclePorts,
@@ -65,6 +66,7 @@ async function planFresh(
   const found = await tx.snapshot();
   if (found === null) return ended(input, 'the feeder is gone or no longer a root');
   const last = input.final || !found.root.enabled;
+  if (found.quarantine !== null) return quarantined(input, found.tree, found.quarantine, last);
   const tree: TreeSnapshot = last ? { ...found.tree, mode: 'disabled' } : found.tree;
   const planId = ports.newPlanId();
   const decided = ports.planTree(tree);
@@ -106,6 +108,17 @@ const ended = (input: PlanCycleInput, why: string): PlanAnswer => ({
   missedTicks: 0,
   summary: `cycle ${String(input.cycle)}: ${why}`,
   last: true,
+});
+
+const quarantined = (input: PlanCycleInput, tree: TreeSnapshot, reason: string, last: boolean): PlanAnswer => ({
+  outcome: 'quarantined',
+  planId: null,
+  mode: tree.mode,
+  intervalSeconds: tree.settings.intervalSeconds,
+  setpoints: 0,
+  missedTicks: 0,
+  summary: `cycle ${String(input.cycle)}: quarantined, nothing is planned: ${reason}`,
+  last,
 });
 
 /** Nominal ticks between the last planned one and this one; a changed interval starts the count anew. */

@@ -20,7 +20,13 @@ export interface PlanTransaction {
   /** Locks the loop's row for this chain; the lock is the guard against two planners of one root. */
   claim(): Promise<Claim>;
   /** null when the feeder is gone or no root any more. */
-  snapshot(): Promise<{ readonly root: Root; readonly tree: TreeSnapshot; readonly proposal: Proposal | null } | null>;
+  snapshot(): Promise<{
+    readonly root: Root;
+    /** Why nothing may be planned from this database; null when it may. */
+    readonly quarantine: string | null;
+    readonly tree: TreeSnapshot;
+    readonly proposal: Proposal | null;
+  } | null>;
   store(record: PlanRecord): Promise<void>;
 }
 
@@ -34,8 +40,9 @@ export interface PlanStore {
 }
 
 export interface SetpointStore {
-  /** null when the plan is not the newest of its root any more. */
+  /** null when the plan is not the newest of its root any more. @throws {DermsError} QUARANTINED */
   load(rootFeederId: string, planId: string): Promise<PublishJob | null>;
+  /** false too when the database was quarantined meanwhile. */
   isNewest(rootFeederId: string, planId: string): Promise<boolean>;
   acknowledge(planId: string, plannedAtMs: number, epoch: number, deviceIds: readonly string[]): Promise<void>;
   /** The cycle went all the way. */

@@ -176,6 +176,19 @@ export const ERROR_PAGES = {
     meaning: 'The answer needs the MQTT broker, and it is away. Setpoints in force stay so until they expire.',
     remedy: 'See `/api/health`. Try again after `Retry-After`.',
   },
+  BROKER_STORE_UNAVAILABLE: {
+    status: 503,
+    title: "The broker's store cannot be copied",
+    meaning: 'The broker is not running where its store was expected, may not be signalled, or did not save in time.',
+    remedy: 'Follow `docs/runbooks/mqtt-backup.md`: the message names the process or the path.',
+  },
+  BROKER_STORE_FAULTY: {
+    status: 500,
+    title: "The copy of the broker's store is not whole",
+    meaning:
+      'The copy is empty, cut, zeroed or damaged, or a broker that was started on it did not show what it holds. It does not count as a backup.',
+    remedy: 'Follow `docs/runbooks/mqtt-backup.md`; look at the disk of the broker first.',
+  },
   TEMPORAL_UNAVAILABLE: {
     status: 503,
     title: 'Temporal does not answer',
@@ -212,6 +225,27 @@ export const ERROR_PAGES = {
     title: 'This process is stopping',
     meaning: 'The request came while the process was told to stop, and was not begun.',
     remedy: 'Send it again: another replica takes it, or the next process does.',
+  },
+  QUARANTINED: {
+    status: 503,
+    title: 'The database is quarantined',
+    meaning:
+      'The data was restored from a backup, and nobody has said yet that it may control again. Reading works; nothing is written, planned or published.',
+    remedy:
+      'See `GET /api/quarantine` for since when and why. An administrator compares with `npm run reconcile` and lifts it: docs/runbooks/restore.md.',
+  },
+  NOT_QUARANTINED: {
+    status: 409,
+    title: 'There is no quarantine to lift',
+    meaning: 'The database is not quarantined, or somebody else has lifted it just now.',
+    remedy: '`GET /api/quarantine` says who lifted the last one, and why.',
+  },
+  RECONCILIATION_MISSING: {
+    status: 409,
+    title: 'The restored data was not compared yet',
+    meaning:
+      'Since the restore nothing has compared the data with Temporal and the broker, or the comparison left something open.',
+    remedy: 'Run `npm run reconcile`, then `npm run reconcile -- --apply`; or lift it with `force` and your reason.',
   },
   INTERNAL: {
     status: 500,

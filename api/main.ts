@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
-import { connectToBroker } from '../broker/connection';
+import { connectToBroker, type BrokerConnection, type BrokerContext } from '../broker/connection';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import type { Settings } from '../config/schema';
@@ -20,6 +20,8 @@ import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
+import type { WorkflowPort } from './ports';
+import { quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
 import { connectForRequests } from './temporal/connection';
@@ -56,16 +58,13 @@ async function main(): Promise<void> {
   const probes = database(settings, log, { poolSize: 3, timeoutMs: PROBE_MS });
   shutdown.add('database probes', probes.close);
 
-  const connection = connectForRequests(settings.TEMPORAL_ADDRESS);
-  shutdown.add('Temporal', () => connection.close());
-  const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
-
+  const temporal = settings.QUARANTINE ? quarantinedTemporal : openTemporal(settings, shutdown);
   const monitor = createHealthMonitor(
     {
       dependencies: {
         database: () => probes.query('select 1'),
-        broker: () => askBroker(broker, PROBE_MS),
-        temporal: () => checkTemporal(connection, PROBE_MS),
+        broker: () => (broker === null ? notAsked() : askBroker(broker, PROBE_MS)),
+        temporal: temporal.check,
       },
       fleet: () => readFleetSample(probes, silence),
       schemaFault: () => schemaFault(probes),
@@ -73,18 +72,7 @@ async function main(): Promise<void> {
     { log, monotonicMs: () => performance.now(), now: () => new Date() },
   );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
-  const broker = connectToBroker(
-    {
-      host: settings.MQTT_HOST,
-      port: settings.MQTT_PORT,
-      username: settings.MQTT_USERNAME,
-      password: settings.MQTT_PASSWORD,
-      clientId: `derms-api-${settings.INSTANCE_ID}`,
-    },
-    {},
-    { log, registry },
-  );
-  shutdown.add('broker', () => broker.close());
+  const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();
@@ -94,6 +82,7 @@ async function main(): Promise<void> {
     log,
     metrics,
     settings: {
+      quarantined: settings.QUARANTINE,
       staleSeconds: settings.TELEMETRY_STALE_SECONDS,
       temporalUiUrl: settings.TEMPORAL_UI_URL ?? null,
       temporalNamespace: settings.TEMPORAL_NAMESPACE,
@@ -110,7 +99,7 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
-    workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
+    workflows: temporal.workflows,
     ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
   });
   const server = createServer(app);
@@ -123,9 +112,44 @@ async function main(): Promise<void> {
       dbHost: settings.DB_HOST,
       mqttHost: settings.MQTT_HOST,
       mqttPort: settings.MQTT_PORT,
+      ...(settings.QUARANTINE ? { quarantined: true } : {}),
     },
     'listening',
   );
+}
+
+interface Temporal {
+  readonly check: () => Promise<void>;
+  readonly workflows: WorkflowPort;
+}
+
+function openTemporal(settings: Settings, shutdown: ShutdownList): Temporal {
+  const connection = connectForRequests(settings.TEMPORAL_ADDRESS);
+  shutdown.add('Temporal', () => connection.close());
+  const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
+  return {
+    check: () => checkTemporal(connection, PROBE_MS),
+    workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
+  };
+}
+
+const notAsked = (): Promise<never> => Promise.reject(new Error('not asked: this process is quarantined'));
+const quarantinedTemporal: Temporal = { check: notAsked, workflows: quarantinedWorkflows };
+
+function openBroker(settings: Settings, shutdown: ShutdownList, context: BrokerContext): BrokerConnection {
+  const broker = connectToBroker(
+    {
+      host: settings.MQTT_HOST,
+      port: settings.MQTT_PORT,
+      username: settings.MQTT_USERNAME,
+      password: settings.MQTT_PASSWORD,
+      clientId: `derms-api-${settings.INSTANCE_ID}`,
+    },
+    {},
+    context,
+  );
+  shutdown.add('broker', () => broker.close());
+  return broker;
 }
 
 function credentialsOf({ AUTH_USERS: users, JWT_SECRET: secret }: Settings) {

@@ -7,7 +7,7 @@ import { failureOf, HttpFailure } from './problem';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
-import type { Answer, Route, RouteInput } from './route';
+import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
 
 /** Every route as it was declared, and 405 for every other method on its path. */
@@ -38,6 +38,7 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     checkRole(route, actor);
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
+    await refuseWhileQuarantined(route, ports);
     await refuseWithoutTemporal(route, input, ports);
     const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
@@ -47,6 +48,17 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     await auditRefusal(route, ports, { actor, request, input, thrown });
     throw thrown;
   }
+}
+
+/** What was restored from a backup takes no orders before somebody has said that it may. */
+async function refuseWhileQuarantined(route: Route, { settings, quarantine }: AppPorts): Promise<void> {
+  // In a process that only looks, not even what lifts a quarantine.
+  if (!(settings.quarantined ? route.method !== 'get' && route.role !== 'anyone' : refusedWhileQuarantined(route)))
+    return;
+  if (settings.quarantined) throw new DermsError('QUARANTINED', 'This process was started to be looked at only.');
+  const inForce = await quarantine.inForce();
+  if (inForce === null) return;
+  throw new DermsError('QUARANTINED', `Quarantined since ${inForce.since}: ${inForce.reason}.`);
 }
 
 /** What nobody could carry out is refused before anything of it is written. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { ERROR_CODES, type ErrorCode } from '../domain/errors';
 import { ERROR_PAGES } from './error-pages';
-import type { Route } from './route';
+import { refusedWhileQuarantined, type Route } from './route';
 
 const problemSchema = z
   .object({
@@ -105,6 +105,7 @@ function codesOf(route: Route): ErrorCode[] {
       ...(takesInput ? (['VALIDATION_FAILED'] as const) : []),
       ...(route.body === undefined ? [] : (['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)),
       ...(route.role === 'anyone' ? [] : (['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'] as const)),
+      ...(refusedWhileQuarantined(route) ? (['QUARANTINED'] as const) : []),
       ...(route.needsTemporal === undefined ? [] : (['TEMPORAL_UNAVAILABLE'] as const)),
       'TIMED_OUT',
       'SHUTTING_DOWN',

@@ -5,6 +5,7 @@ import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
 import type { DeviceFilter } from '../db/devices';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
+import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
 import type { Logger } from '../observability/logger';
@@ -30,11 +31,14 @@ export interface AppPorts {
   readonly telemetry: TelemetryPort;
   readonly dispatches: DispatchPort;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
+  readonly quarantine: QuarantinePort;
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
 }
 
 export interface ApiSettings {
+  /** This process was started to look at a restored database: it writes nothing and calls nobody. */
+  readonly quarantined: boolean;
   readonly staleSeconds: number;
   readonly temporalUiUrl: string | null;
   readonly temporalNamespace: string;
@@ -75,6 +79,21 @@ export interface DevicePort {
 export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
+}
+
+export interface QuarantinePort {
+  /** Asked before every write. */
+  inForce(): Promise<Quarantine | null>;
+  read(): Promise<{ readonly quarantines: readonly Quarantine[]; readonly lastReconciliation: Reconciliation | null }>;
+  /** @returns it as it is now, and what has to hear of it. */
+  lift(order: { readonly reason: string; readonly force: boolean; readonly actor: Actor }): Promise<QuarantineLifted>;
+}
+
+export interface QuarantineLifted {
+  readonly quarantine: Quarantine;
+  /** Roots of the enabled trees. */
+  readonly rootFeederIds: readonly string[];
+  readonly openDispatchIds: readonly string[];
 }
 
 export interface AuditPort {

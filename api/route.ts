@@ -32,13 +32,20 @@ export interface Route {
   readonly errors: readonly ErrorCode[];
   /** What needs a workflow to act is refused before anything is written when Temporal is known to be away. */
   readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
+  /** What does not only read is refused while the database is quarantined, unless it says this. */
+  readonly worksWhileQuarantined?: boolean;
   /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */
   readonly audit?: { readonly action: string; readonly subject: (input: RouteInput) => string };
   readonly handle: (input: RouteInput, ports: AppPorts) => Promise<Answer>;
 }
 
+/** What only reads works on a quarantined database too. */
+export const refusedWhileQuarantined = ({ method, worksWhileQuarantined = false }: Route): boolean =>
+  method !== 'get' && !worksWhileQuarantined;
+
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
-export type Tag = 'Feeders' | 'Control loop' | 'Devices' | 'Dispatches' | 'Registry' | 'Audit' | 'Login' | 'Health';
+export type Tag =
+  'Feeders' | 'Control loop' | 'Devices' | 'Dispatches' | 'Registry' | 'Quarantine' | 'Audit' | 'Login' | 'Health';
 
 export type Answers = Readonly<Record<number, AnswerDeclaration>>;
 export interface AnswerDeclaration {

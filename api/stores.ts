@@ -15,7 +15,9 @@ import {
 } from '../db/dispatches';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
+import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
 import { applyRegistry } from '../db/registry-apply';
+import { createDispatchProgress } from '../db/dispatch-progress';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
 import type { FleetSample } from './health/monitor';
 import type { AppPorts } from './ports';
@@ -25,7 +27,10 @@ export interface StoreOptions {
   readonly defaultIntervalSeconds: number;
 }
 
-type Stores = Pick<AppPorts, 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'audit'>;
+type Stores = Pick<
+  AppPorts,
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'quarantine' | 'audit'
+>;
 
 /** The API's ports as questions to Postgres. */
 export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }: StoreOptions): Stores => ({
@@ -70,21 +75,44 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
     progress: (rootFeederId) => readLoopProgress(db, rootFeederId),
   },
   registry: { apply: (order) => applyRegistry(db, order, defaultIntervalSeconds) },
+  quarantine: {
+    inForce: () => readQuarantine(db),
+    read: async () => {
+      const [quarantines, lastReconciliation] = await Promise.all([
+        listQuarantines(db, SHOWN_QUARANTINES),
+        readReconciliation(db),
+      ]);
+      return { quarantines, lastReconciliation };
+    },
+    lift: async (order) => {
+      const quarantine = await liftQuarantine(db, order);
+      const { roots, dispatches } = await createDispatchProgress(db).wanted();
+      return {
+        quarantine,
+        rootFeederIds: roots.map(({ rootFeederId }) => rootFeederId),
+        openDispatchIds: dispatches.map(({ dispatchId }) => dispatchId),
+      };
+    },
+  },
   audit: {
     list: (filter) => listAudit(db, filter),
     append: (actor, entry) => appendAudit(db, actor, entry),
   },
 });
 
+/** A system is restored seldom: all that anybody will want to see. */
+const SHOWN_QUARANTINES = 20;
+
 /** Offline devices that health names of each tree. */
 const NAMED_OFFLINE_DEVICES = 20;
 
 /** What health and its gauges look at. */
 export async function readFleetSample(db: Queryable, silence: SilenceLimits): Promise<FleetSample> {
-  const [loops, counts, offline] = await Promise.all([
+  const [loops, counts, offline, quarantine] = await Promise.all([
     listLoops(db, { nodes: 'without-nodes' }),
     countDevices(db, silence),
     listOfflineDevices(db, silence, NAMED_OFFLINE_DEVICES),
+    readQuarantine(db),
   ]);
-  return { loops, counts, offline };
+  return { loops, counts, offline, quarantine };
 }

@@ -158,14 +158,11 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Hands `input` on. A program that has read enough, or is gone, only ends it early. */
 async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>): Promise<void> {
-  let isOpen = true;
   const closed = new Promise<void>((resolve) => {
-    stdin.on('error', resolve).on('close', resolve);
-  }).then(() => {
-    isOpen = false;
+    stdin.on('error', () => resolve()).on('close', resolve);
   });
   for await (const chunk of input) {
-    if (!isOpen) return;
+    if (stdin.destroyed) return;
     if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed]);
   }
   stdin.end();

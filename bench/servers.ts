@@ -9,8 +9,9 @@ import { openDatabase, type Database, type DatabaseOptions } from '../db/pool';
 import { prepareTimeSeries } from '../db/time-series-upkeep';
 import { startMosquitto } from '../local/mosquitto';
 import type { MosquittoBroker } from '../servers/mosquitto';
-import { startPostgres, type PostgresServer } from '../local/postgres';
-import { removeDataFolder } from '../local/postgres-data';
+import { startPostgres } from '../local/postgres';
+import type { PostgresServer } from '../servers/postgres';
+import { removeDataFolder } from '../servers/postgres-data';
 import { createLogger } from '../observability/logger';
 
 export const RETENTION_DAYS = 30;

@@ -1,8 +1,10 @@
 import { backupKey } from './commands/backup-key';
+import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
+import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
 import { status } from './commands/status';
 import type { CliContext, Command } from './context';
@@ -14,8 +16,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   dispatch,
   cancel,
   registry,
+  quarantine,
   'hash-password': hashPassword,
   'backup-key': backupKey,
+  'broker-store': brokerStore,
 };
 
 const HELP = `npm run derms -- COMMAND
@@ -25,8 +29,10 @@ const HELP = `npm run derms -- COMMAND
   dispatch --feeder F …         hold a limit at a feeder for a while
   cancel DISPATCH --reason R    end a dispatch now
   registry apply FILE           apply a registry file (--dry-run shows the difference)
+  quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
+  broker-store --latest …       a proven copy of a broker's store, from storage into a file
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
 .local/derms.env, which npm start writes. --json prints what the API says.`;

@@ -19,6 +19,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
       }
     })
     .pipe(schema);
+const brokerName = () => z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
 const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
 export const settings = {
@@ -35,6 +36,12 @@ export const settings = {
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .default('0')
     .describe('Name of this replica, stable across restarts; part of MQTT client ids.'),
+
+  QUARANTINE: flag()
+    .default(false)
+    .describe(
+      'true: the API knows no broker and no Temporal, calls nobody but PostgreSQL and refuses every write; to look at a restored copy.',
+    ),
 
   DB_HOST: z.string().min(1).default('127.0.0.1').describe('PostgreSQL host, or its pooler.'),
   DB_PORT: port().default(5432).describe('PostgreSQL port.'),
@@ -92,7 +99,7 @@ export const settings = {
     .string()
     .default('control,jobs,ingest')
     .transform((value) => value.split(',').map((role) => role.trim()))
-    .pipe(z.array(z.enum(['control', 'jobs', 'ingest'])).min(1))
+    .pipe(z.array(z.enum(['control', 'jobs', 'ingest', 'broker-agent'])).min(1))
     .describe('Roles this worker runs, each in a process of its own.'),
   METRICS_HOST: z
     .string()
@@ -102,7 +109,7 @@ export const settings = {
   METRICS_PORT: port()
     .default(9464)
     .describe(
-      'Port of metrics and probes; the roles of one worker (control, jobs, ingest) take the three ports after it. The API serves them on API_PORT.',
+      'Port of metrics and probes; the roles of one worker (control, jobs, ingest, broker-agent) take the four ports after it. The API serves them on API_PORT.',
     ),
   PROMETHEUS_ENABLED: flag().default(true).describe('false: the metrics path answers 404.'),
   PROMETHEUS_PATH: z
@@ -248,6 +255,37 @@ export const settings = {
     .min(1)
     .optional()
     .describe('Folder of its libraries, when they lie in one of their own.'),
+  BROKER_NAME: brokerName()
+    .default('local')
+    .describe('Name of the broker whose store this process reaches by BROKER_STORE_PATH; its agent takes work by it.'),
+  BROKER_STORE_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of the broker's persistence store (mosquitto.db), where it runs on this machine or beside us."),
+  BROKER_PID_FILE: z.string().min(1).optional().describe("The broker's `pid_file`; it is asked to save by a signal."),
+  BROKER_PID: wholeNumber(2, 4_194_304).optional().describe('Process id of the broker, instead of BROKER_PID_FILE.'),
+  MQTT_BACKUP_BROKERS: z
+    .string()
+    .default('local')
+    .transform((value) => value.split(',').map((name) => name.trim()))
+    .pipe(z.array(brokerName()).min(1))
+    .describe(
+      'Brokers whose stores are backed up, with commas between: names of brokers with an agent beside them, or `local` for the one at BROKER_STORE_PATH.',
+    ),
+  MQTT_BACKUP_KEEP_DAYS: wholeNumber(1, 3_650)
+    .default(14)
+    .describe("Copies of brokers' stores are kept for this, days; the newest proven one for ever."),
+  MOSQUITTO_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The program that copies are proven with; default the `mosquitto` of PATH or of the usual folders.'),
+  MOSQUITTO_LIBRARY_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of its libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
 } as const;
 
 export const settingsSchema = z.object(settings);

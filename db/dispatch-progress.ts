@@ -1,10 +1,14 @@
 import type { WantedWorkflows, DispatchStep } from '../domain/control-cycle';
 import { dispatchReport, type Measurement } from '../domain/dispatch-report';
 import type { Database, Queryable } from './pool';
+import { QUARANTINE_REASON } from './quarantine';
 
 /** A dispatch's way through its states by the clock; what people decide about it is in `dispatches.ts`. */
 export const createDispatchProgress = (db: Database) => ({
-  /** Brings the dispatch to the state its window says; harmless to repeat. null when there is none. */
+  /**
+   * Brings the dispatch to the state its window says; harmless to repeat. null when there is none. While the database is
+   * quarantined nothing changes, and the row is looked at again later.
+   */
   advance: (dispatchId: string): Promise<DispatchStep | null> => db.transaction((tx) => advance(tx, dispatchId)),
 
   /** What should run, says Postgres. */
@@ -25,7 +29,11 @@ interface Row {
   readonly requested_by: string;
   readonly reason: string;
   readonly baseline_kw: number | null;
+  readonly quarantine: string | null;
 }
+
+/** A lift tells the dispatches at once; this is for one that was missed, ms. */
+const LOOK_WHILE_QUARANTINED_MS = 300_000;
 
 async function advance(tx: Queryable, dispatchId: string): Promise<DispatchStep | null> {
   const { rows } = await tx.query<Row>(
@@ -33,12 +41,14 @@ async function advance(tx: Queryable, dispatchId: string): Promise<DispatchStep 
             (extract(epoch from d.ends_at) * 1000)::float8 as ends_ms,
             (extract(epoch from d.expires_at) * 1000)::float8 as expires_ms,
             (extract(epoch from now()) * 1000)::float8 as now_ms,
-            d.import_limit_kw, d.export_limit_kw, d.target_kw, d.requested_by, d.reason, d.baseline_kw
+            d.import_limit_kw, d.export_limit_kw, d.target_kw, d.requested_by, d.reason, d.baseline_kw,
+            ${QUARANTINE_REASON} as quarantine
        from dispatches d join feeders f using (feeder_id) where d.dispatch_id = $1 for update of d`,
     [dispatchId],
   );
   const [row] = rows;
   if (row === undefined) return null;
+  if (row.quarantine !== null && isOpen(row.state)) return standingStill(row, row.quarantine);
   const state = stateByClock(row);
   if (state !== row.state) await change(tx, dispatchId, row, state);
   return {
@@ -49,6 +59,16 @@ async function advance(tx: Queryable, dispatchId: string): Promise<DispatchStep 
     summary: summarise(row, state),
   };
 }
+
+const isOpen = (state: string): boolean => state === 'scheduled' || state === 'active';
+
+const standingStill = (row: Row, quarantine: string): DispatchStep => ({
+  state: row.state,
+  rootFeederId: row.root_id,
+  changed: false,
+  nextAtMs: row.now_ms + LOOK_WHILE_QUARANTINED_MS,
+  summary: `quarantined (${quarantine}), still ${summarise(row, row.state)}`.slice(0, 380),
+});
 
 function stateByClock({ state, now_ms, begins_ms, ends_ms, expires_ms }: Row): string {
   if (state === 'scheduled') {
@@ -122,7 +142,10 @@ function summarise(row: Row, state: string): string {
 
 const clock = (ms: number): string => new Date(ms).toISOString().slice(0, 19) + 'Z';
 
-/** A loop that has not planned for three intervals or 30 s is worth a start: starting one that runs is harmless. */
+/**
+ * Of a quarantined database no dispatch is wanted: some may be over since. A loop that has not planned for three
+ * intervals or 30 s is worth a start: starting one that runs is harmless.
+ */
 async function wanted(db: Database): Promise<WantedWorkflows> {
   const roots = await db.query<{ feeder_id: string; planned: boolean }>(
     `select f.feeder_id,
@@ -132,7 +155,7 @@ async function wanted(db: Database): Promise<WantedWorkflows> {
   );
   const dispatches = await db.query<{ dispatch_id: string; root_id: string }>(
     `select d.dispatch_id, f.root_id from dispatches d join feeders f using (feeder_id)
-      where d.state in ('scheduled', 'active') order by d.begins_at`,
+      where d.state in ('scheduled', 'active') and ${QUARANTINE_REASON} is null order by d.begins_at`,
   );
   return {
     roots: roots.rows.map(({ feeder_id, planned }) => ({ rootFeederId: feeder_id, planned })),

@@ -37,7 +37,7 @@ const planTransaction = (tx: Queryable, key: CycleKey, policy: PolicyNumbers) =>
     const found = await readTreeSnapshot(tx, key.rootFeederId, policy);
     if (found === null) return null;
     const proposal = found.tree.mode === 'manual' ? await readProposal(tx, key.rootFeederId) : null;
-    return { root: { enabled: found.enabled }, tree: found.tree, proposal };
+    return { root: { enabled: found.enabled }, quarantine: found.quarantine, tree: found.tree, proposal };
   },
   store: (record: PlanRecord) => store(tx, key, record),
 });

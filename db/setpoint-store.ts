@@ -2,15 +2,18 @@ import type { PendingSetpoint, PublishJob, PublishNode } from '../domain/control
 import type { DeviceType } from '../domain/fleet';
 import type { NodePlan } from '../domain/plan';
 import type { Database } from './pool';
+import { QUARANTINE_REASON } from './quarantine';
+import { DermsError } from '../domain/errors';
 
 /** Setpoints on their way to the broker. */
 export const createSetpointStore = (db: Database) => ({
-  /** null when the plan is not the newest of its root any more. */
+  /** null when the plan is not the newest of its root any more. @throws {DermsError} QUARANTINED */
   load: (rootFeederId: string, planId: string) => load(db, rootFeederId, planId),
 
+  /** false too when the database was quarantined meanwhile. */
   async isNewest(rootFeederId: string, planId: string): Promise<boolean> {
     const { rows } = await db.query<{ newest: boolean }>(
-      'select plan_id = $2 as newest from control_loops where root_feeder_id = $1',
+      `select plan_id = $2 and ${QUARANTINE_REASON} is null as newest from control_loops where root_feeder_id = $1`,
       [rootFeederId, planId],
     );
     return rows[0]?.newest === true;
@@ -50,13 +53,16 @@ export const createSetpointStore = (db: Database) => ({
 async function load(db: Database, rootFeederId: string, planId: string): Promise<PublishJob | null> {
   return db.transaction(
     async (tx) => {
-      const loop = await tx.query<{ planned_ms: number; epoch: number; nodes: NodePlan[] }>(
-        `select (extract(epoch from planned_at) * 1000)::float8 as planned_ms, nodes, (select epoch from broker_session) as epoch
+      const loop = await tx.query<{ planned_ms: number; epoch: number; nodes: NodePlan[]; quarantine: string | null }>(
+        `select (extract(epoch from planned_at) * 1000)::float8 as planned_ms, nodes, (select epoch from broker_session) as epoch,
+                ${QUARANTINE_REASON} as quarantine
            from control_loops where root_feeder_id = $1 and plan_id = $2`,
         [rootFeederId, planId],
       );
       const [row] = loop.rows;
       if (row === undefined) return null;
+      if (row.quarantine !== null)
+        throw new DermsError('QUARANTINED', `nothing is published from a quarantined database: ${row.quarantine}`);
       const parents = await tx.query<{ feeder_id: string; parent_id: string | null }>(
         'select feeder_id, parent_id from feeders where root_id = $1',
         [rootFeederId],

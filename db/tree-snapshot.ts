@@ -8,6 +8,7 @@ import type {
   PlanSettings,
 } from '../domain/fleet';
 import type { Queryable } from './pool';
+import { QUARANTINE_REASON } from './quarantine';
 
 export interface PolicyNumbers extends Omit<PlanSettings, 'intervalSeconds' | 'setpointTtlSeconds'> {
   readonly setpointTtlSeconds: (intervalSeconds: number) => number;
@@ -21,7 +22,7 @@ export async function readTreeSnapshot(
   tx: Queryable,
   rootFeederId: string,
   policy: PolicyNumbers,
-): Promise<{ enabled: boolean; tree: TreeSnapshot } | null> {
+): Promise<{ enabled: boolean; quarantine: string | null; tree: TreeSnapshot } | null> {
   const feeders = await readFeeders(tx, rootFeederId);
   const root = feeders.find(({ feeder_id }) => feeder_id === rootFeederId);
   if (root === undefined) return null;
@@ -38,7 +39,7 @@ export async function readTreeSnapshot(
     devices: (await readDevices(tx, rootFeederId)).map((row) => deviceOf(row, root.now_ms)),
     dispatches: (await readDispatches(tx, rootFeederId)).map(activeDispatch),
   };
-  return { enabled: root.enabled, tree };
+  return { enabled: root.enabled, quarantine: root.quarantine, tree };
 }
 
 interface FeederRow {
@@ -50,6 +51,7 @@ interface FeederRow {
   readonly mode: ControlMode;
   readonly interval_seconds: number;
   readonly enabled: boolean;
+  readonly quarantine: string | null;
   readonly now_ms: number;
   readonly flow_kw: number | null;
   readonly age_seconds: number | null;
@@ -62,7 +64,7 @@ interface FeederRow {
 const readFeeders = async (tx: Queryable, rootFeederId: string): Promise<FeederRow[]> => {
   const { rows } = await tx.query<FeederRow>(
     `select f.feeder_id, f.parent_id, f.import_limit_kw, f.export_limit_kw, f.base_load_kw, f.mode, f.interval_seconds,
-            f.enabled, (extract(epoch from now()) * 1000)::float8 as now_ms,
+            f.enabled, ${QUARANTINE_REASON} as quarantine, (extract(epoch from now()) * 1000)::float8 as now_ms,
             m.flow_kw,
             (extract(epoch from now() - m.sampled_at) - least(m.clock_least_ms, m.clock_previous_ms) / 1000.0)::float8 as age_seconds,
             greatest(u.high_kw, u.previous_high_kw) as high_kw,

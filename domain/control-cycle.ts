@@ -13,7 +13,7 @@ export interface CycleKey {
 
 /** What `planCycle` tells the workflow: small and plain, the plan itself stays in Postgres. */
 export interface PlanAnswer {
-  readonly outcome: 'publish' | 'nothing-to-publish' | 'awaiting-approval' | 'behind' | 'ended';
+  readonly outcome: 'publish' | 'nothing-to-publish' | 'awaiting-approval' | 'quarantined' | 'behind' | 'ended';
   readonly planId: string | null;
   readonly mode: ControlMode;
   readonly intervalSeconds: number;

@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
-import type { Toolchain } from './toolchain';
+import { readToolchain } from './toolchain';
+import type { MosquittoBroker } from '../servers/mosquitto';
 
 /** Environment variables of one of our programs. */
 export type Environment = Readonly<Record<string, string>>;
@@ -20,12 +21,17 @@ export interface Environments {
 export const BROKER_USERS = { backend: 'derms', devices: 'devices' } as const;
 export const POSTGRES_ADMIN = 'derms_admin';
 
+export interface StackFacts {
+  /** Where the stack keeps its state. */
+  readonly folder: string;
+  readonly ports: StackPorts;
+  readonly secrets: LocalSecrets;
+  /** Where the broker keeps what a backup of it needs. */
+  readonly brokerFiles: Pick<MosquittoBroker, 'storeFile' | 'pidFile'>;
+}
+
 /** What is told to each program of the local stack; it wins over `.env`, the rest of which they read themselves. */
-export async function environmentsOf(
-  ports: StackPorts,
-  secrets: LocalSecrets,
-  { folder, toolchain }: { readonly folder: string; readonly toolchain: Toolchain },
-): Promise<Environments> {
+export async function environmentsOf({ folder, ports, secrets, brokerFiles }: StackFacts): Promise<Environments> {
   const metricsPort = (offset: number): string => String(ports.metrics + offset);
   const database = {
     DB_HOST: LOOPBACK,
@@ -66,7 +72,8 @@ export async function environmentsOf(
       ...backupRole,
       BACKUP_STORAGE: pathToFileURL(join(folder, 'backups')).href,
       BACKUP_ENCRYPTION_KEYS: secrets.backupKeys,
-      ...programPlaces(toolchain),
+      ...backupPrograms(),
+      ...brokerBackup(brokerFiles),
       WORKER_ROLES: WORKER_ROLES.join(','),
       METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
@@ -85,12 +92,25 @@ export async function environmentsOf(
 }
 
 /** The very programs that the set-up found. */
-const programPlaces = ({ postgres, zstd }: Toolchain): Environment => ({
-  POSTGRES_BIN_DIR: postgres.bin,
-  ...(postgres.libraryPath === undefined ? {} : { POSTGRES_LIBRARY_PATH: postgres.libraryPath }),
-  ZSTD_PATH: zstd.path,
-  ...(zstd.libraryPath === undefined ? {} : { ZSTD_LIBRARY_PATH: zstd.libraryPath }),
-});
+function backupPrograms(): Environment {
+  const { postgres, zstd } = readToolchain();
+  return {
+    POSTGRES_BIN_DIR: postgres.bin,
+    ...(postgres.libraryPath !== undefined && { POSTGRES_LIBRARY_PATH: postgres.libraryPath }),
+    ZSTD_PATH: zstd.path,
+    ...(zstd.libraryPath !== undefined && { ZSTD_LIBRARY_PATH: zstd.libraryPath }),
+  };
+}
+
+function brokerBackup({ storeFile, pidFile }: StackFacts['brokerFiles']): Environment {
+  const { path, libraryPath } = readToolchain().mosquitto;
+  return {
+    BROKER_STORE_PATH: storeFile,
+    BROKER_PID_FILE: pidFile,
+    MOSQUITTO_PATH: path,
+    ...(libraryPath !== undefined && { MOSQUITTO_LIBRARY_PATH: libraryPath }),
+  };
+}
 
 /** Where the API of the local stack answers. */
 export function apiUrl(ports: StackPorts): string {

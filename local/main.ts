@@ -5,7 +5,7 @@ import { panel } from './panel';
 import { choosePorts } from './ports';
 import { createProgress } from './progress';
 import { exampleDispatch } from './registry-example';
-import { beginRunRecord, endLeftovers, ownerOfRun, RunningAlreadyError, type RunRecord } from './run-record';
+import { beginRunRecord, endLeftovers, ownerOfRun, RunningAlreadyError, type RunRecord } from '../servers/run-record';
 import { localSecrets } from './secrets';
 import { DEMO_REGISTRY, startStack } from './stack';
 import { startOver } from './start-over';

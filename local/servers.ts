@@ -43,7 +43,7 @@ export function serverComponents({ folder, logs, ports, secrets, temporalMetrics
       start: (options) =>
         startMosquitto({
           ...options,
-          dataDir: join(folder, 'mosquitto'),
+          dataDir: brokerFolder(folder),
           port: ports.mosquitto,
           users: [
             { username: BROKER_USERS.backend, password: secrets.mqttBackend },
@@ -68,3 +68,6 @@ export function serverComponents({ folder, logs, ports, secrets, temporalMetrics
     },
   } satisfies Record<string, Component>;
 }
+
+/** Of the local stack's broker, below the stack's own folder. */
+export const brokerFolder = (folder: string): string => join(folder, 'mosquitto');

@@ -3,13 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiUrl, environmentsOf, type Environment, type Environments } from './environments';
 import { LOOPBACK } from '../servers/free-port';
+import { brokerFiles } from '../servers/mosquitto';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
 import type { Progress } from './progress';
 import type { LocalSecrets } from './secrets';
-import { serverComponents } from './servers';
+import { brokerFolder, serverComponents } from './servers';
 import type { Component, Supervisor } from './supervisor';
-import { readToolchain } from './toolchain';
 
 export interface StackOptions {
   /** Root of the checkout; programs are in `dist/` below it. */
@@ -32,10 +32,7 @@ const STAGES = { backend: 1, simulator: 2 } as const;
  */
 export async function startStack(options: StackOptions): Promise<void> {
   const { ports, progress, supervisor } = options;
-  const environments = await environmentsOf(ports, options.secrets, {
-    folder: options.folder,
-    toolchain: readToolchain(),
-  });
+  const environments = await environmentsOf({ ...options, brokerFiles: brokerFiles(brokerFolder(options.folder)) });
   writeEnvironmentForHands(options.folder, environments.cli);
   const { postgres, mosquitto, temporal } = serverComponents({
     ...options,

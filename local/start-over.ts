@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { removeDataFolder } from './postgres-data';
+import { removeDataFolder } from '../servers/postgres-data';
 
 /** What `--fresh` keeps: where the tools are, tools without another home, and the lock that we hold. */
 const KEPT = [/^toolchain\.json$/, /^cache$/, /\.lock$/];

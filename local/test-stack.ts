@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMosquitto } from './mosquitto';
 import type { MosquittoBroker } from '../servers/mosquitto';
-import { startPostgres, type PostgresServer } from './postgres';
-import { removeDataFolder } from './postgres-data';
-import { beginRunRecord, endLeftovers, ownerOfRun } from './run-record';
+import { startPostgres } from './postgres';
+import type { PostgresServer } from '../servers/postgres';
+import { makeRunFolder, sweepRunFolders } from '../servers/run-folder';
 import { startTemporal, type TemporalServer } from './temporal';
 
 /** Real servers for tests and benchmarks, on free ports, with data that is thrown away. */
@@ -33,15 +32,12 @@ export interface TestStackOptions {
 }
 
 const PREFIX = 'derms-test-';
-const RECORD = 'run.json';
-const MAKING_ONE_TAKES_MS = 60_000;
+const CLUSTERS = ['postgres'];
 
 /** Starts the three in parallel, in about three seconds; ends what a killed test run left behind first. */
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
-  await sweep();
-  const folder = mkdtempSync(join(tmpdir(), PREFIX));
-  chmodSync(folder, 0o711); // as root, Postgres runs as another user, who must get to its data
-  const record = beginRunRecord(join(folder, RECORD));
+  await sweepRunFolders(tmpdir(), PREFIX, CLUSTERS);
+  const { path: folder, record, remove } = makeRunFolder(tmpdir(), PREFIX);
   const brokerUser = { username: 'derms', password: secret() };
   const recorded = async <T extends { name: string; pid: number }>(starting: Promise<T>): Promise<T> => {
     const server = await starting;
@@ -76,7 +72,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     const outcomes = await Promise.allSettled(starting);
     const started = outcomes.filter((outcome) => outcome.status === 'fulfilled');
     await Promise.all(started.map(({ value }) => value.stop()));
-    removeFolder(folder);
+    remove(CLUSTERS);
   };
   try {
     const [postgres, mosquitto, temporal] = await Promise.all(starting);
@@ -97,27 +93,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     await stop();
     throw error;
   }
-}
-
-/** Ends and removes the stacks of test runs whose process is gone. */
-async function sweep(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
-    const folder = join(tmpdir(), name);
-    const record = join(folder, RECORD);
-    try {
-      const beingMade = !existsSync(record) && Date.now() - statSync(folder).mtimeMs < MAKING_ONE_TAKES_MS;
-      if (beingMade || ownerOfRun(record) !== undefined) continue;
-      await endLeftovers(record);
-      removeFolder(folder);
-    } catch {
-      // Another OS user's, or just removed by its owner.
-    }
-  }
-}
-
-function removeFolder(folder: string): void {
-  removeDataFolder(join(folder, 'postgres'));
-  rmSync(folder, { recursive: true, force: true });
 }
 
 function secret(): string {

@@ -5,7 +5,6 @@ import { choosePortRange, freePort } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
 import { localSecrets, type LocalSecrets, type LocalUser } from './secrets';
-import { readToolchain } from './toolchain';
 import { startTestStack, type TestStack, type TestStackOptions } from './test-stack';
 
 const ROOT = resolve(__dirname, __dirname.endsWith(join('dist', 'local')) ? '../..' : '..');
@@ -66,7 +65,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
     mqttBackend: stack.brokerUser.password,
     mqttDevices: stack.brokerUser.password,
   };
-  const base = await environmentsOf(ports, secrets, { folder: stack.folder, toolchain: readToolchain() });
+  const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
   const with_ = (environment: Environment): Environment => ({ ...environment, ...extra });
   const environments = {

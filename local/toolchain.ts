@@ -1,22 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Tool } from '../servers/tool';
+import type { PostgresTools, Tool } from '../servers/tool';
 
 /** A program that the set-up found. */
 export interface InstalledTool extends Tool {
   readonly version: string;
 }
 
-/** PostgreSQL's programs, all in one folder and of one version. */
-export interface PostgresTools {
-  readonly bin: string;
-  readonly version: string;
-  readonly libraryPath?: string;
-}
-
 /** What `local/setup/setup.mjs` found or installed. */
 export interface Toolchain {
-  readonly postgres: PostgresTools;
+  readonly postgres: PostgresTools & { readonly version: string };
   readonly mosquitto: InstalledTool;
   readonly zstd: InstalledTool;
   readonly temporal: InstalledTool;

@@ -65,7 +65,12 @@ export async function startMosquitto(options: MosquittoOptions): Promise<Mosquit
   const user = users[0];
   const probe = (): Promise<void> => (user ? signIn(port, user) : reach(port));
   await untilReady(child, probe, { ...options, withinMs: READY_WITHIN_MS });
-  return { ...child, host: LOOPBACK, port, storeFile: join(dataDir, STORE), pidFile: join(dataDir, PID) };
+  return { ...child, host: LOOPBACK, port, ...brokerFiles(dataDir) };
+}
+
+/** Where a broker of ours keeps its store and its process id. */
+export function brokerFiles(dataDir: string): Pick<MosquittoBroker, 'storeFile' | 'pidFile'> {
+  return { storeFile: join(dataDir, STORE), pidFile: join(dataDir, PID) };
 }
 
 /**

@@ -4,6 +4,14 @@ export interface Tool {
   readonly libraryPath?: string;
 }
 
+/** PostgreSQL's programs, all in one folder and of one version. */
+export interface PostgresTools {
+  readonly bin: string;
+  /** When it is known a cluster that another version made is refused with words. */
+  readonly version?: string;
+  readonly libraryPath?: string;
+}
+
 /** Our environment with the library path that a tool needs, for any program of its folder. */
 export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
   if (tool.libraryPath === undefined) return process.env;

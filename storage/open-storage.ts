@@ -4,8 +4,8 @@ import type { ObjectStorage } from './port';
 import { createS3Storage } from './s3';
 
 /**
- * The store that the settings name. Neither disk nor server is touched before the first call; the AWS SDK (about 70 MB of
- * memory) is loaded only for a bucket.
+ * The store that the settings name. Neither disk nor server is touched before the first call; the AWS SDK (25 MB of
+ * memory, a second on a busy machine) is loaded only for a bucket.
  *
  * @throws {Error} when the settings do not fit together.
  */

@@ -3,7 +3,7 @@ import { requireObjectKey } from './object-key';
 import type { ObjectStorage, StoredObject } from './port';
 import { openS3Client, type S3Location } from './s3-client';
 import { download } from './s3-download';
-import { storageErrorOf } from './s3-failure';
+import { nameOf, storageErrorOf } from './s3-failure';
 import { removeUpload, upload } from './s3-upload';
 
 /** Objects in a bucket, below a prefix. Nothing is asked of the server before the first call. */
@@ -54,7 +54,8 @@ export async function createS3Storage(location: S3Location): Promise<ObjectStora
       try {
         await s3.deleteObject(targetOf(key));
       } catch (cause) {
-        const error = storageErrorOf(`remove ${key}`, cause, { denied: 'locked' });
+        const forbidden = nameOf(cause) === 'AccessDenied'; // by object lock or the bucket's policy
+        const error = storageErrorOf(`remove ${key}`, cause, forbidden ? { denied: 'locked' } : {});
         if (error.reason !== 'missing') throw error;
       }
     },

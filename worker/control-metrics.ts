@@ -15,7 +15,15 @@ export function withControlMetrics(activities: ControlActivities, registry: Regi
     labelNames: ['outcome'],
     registers,
   });
-  for (const outcome of ['publish', 'nothing-to-publish', 'awaiting-approval', 'behind', 'ended', 'failed'])
+  for (const outcome of [
+    'publish',
+    'nothing-to-publish',
+    'awaiting-approval',
+    'quarantined',
+    'behind',
+    'ended',
+    'failed',
+  ])
     cycles.inc({ outcome }, 0);
   const missed = new Counter({
     name: 'derms_missed_ticks_total',

@@ -1,19 +1,21 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { loadSettings } from '../config/load';
+import { loadSettings, loadSomeSettings } from '../config/load';
 import type { Settings } from '../config/schema';
 import { createLogger, type Logger } from '../observability/logger';
 import { Counter, createRegistry, Gauge } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
 import { ShutdownList } from '../observability/shutdown';
+import { AGENT_SETTINGS } from './agent-settings';
 
 type Role = Settings['WORKER_ROLES'][number];
+type WorkerSettings = Pick<Settings, (typeof AGENT_SETTINGS)[number]>;
 
 /**
  * Forks one child process per role and restarts one that dies: roles never share a process, so that neither a burst of
  * telemetry nor a backup delays a control cycle. Ports: ours first, then those of the roles in this order.
  */
-const PORT_ORDER: readonly Role[] = ['control', 'jobs', 'ingest'];
+const PORT_ORDER: readonly Role[] = ['control', 'jobs', 'ingest', 'broker-agent'];
 /** Roles get this long to stop before they are killed, ms. */
 const ROLE_STOP_MS = 9_000;
 const FIRST_PAUSE_MS = 500;
@@ -22,7 +24,7 @@ const LONGEST_PAUSE_MS = 10_000;
 const SETTLED_MS = 60_000;
 
 async function main(): Promise<void> {
-  const settings = loadSettings(process.env);
+  const settings = workerSettings();
   const log = createLogger({
     service: 'derms',
     role: 'worker',
@@ -59,12 +61,19 @@ async function main(): Promise<void> {
   shutdown.listen();
 }
 
+/** A bad environment is told once, here, with all its faults. An agent alone needs less than the other roles. */
+function workerSettings(): WorkerSettings {
+  const { WORKER_ROLES: roles } = loadSomeSettings(['WORKER_ROLES'], process.env);
+  const isAgentOnly = roles.every((role) => role === 'broker-agent');
+  return isAgentOnly ? loadSomeSettings(AGENT_SETTINGS, process.env) : loadSettings(process.env);
+}
+
 interface RoleMetrics {
   readonly up: Gauge<'worker_role'>;
   readonly restarts: Counter<'worker_role'>;
 }
 
-function keepRole(role: Role, settings: Settings, log: Logger, metrics: RoleMetrics) {
+function keepRole(role: Role, settings: WorkerSettings, log: Logger, metrics: RoleMetrics) {
   let child: ChildProcess | null = null;
   let stopping = false;
   let pauseMs = FIRST_PAUSE_MS;
@@ -115,7 +124,7 @@ function keepRole(role: Role, settings: Settings, log: Logger, metrics: RoleMetr
 }
 
 /** Port 0 (any free one) stays 0. */
-function portsOf(role: Role, settings: Settings): Record<string, string> {
+function portsOf(role: Role, settings: WorkerSettings): Record<string, string> {
   const offset = PORT_ORDER.indexOf(role) + 1;
   const after = (port: number): string => String(port === 0 ? 0 : port + offset);
   return { METRICS_PORT: after(settings.METRICS_PORT), TEMPORAL_METRICS_PORT: after(settings.TEMPORAL_METRICS_PORT) };

@@ -1,5 +1,5 @@
-import { loadSettings } from '../config/load';
-import type { Settings } from '../config/schema';
+import { loadSettings, loadSomeSettings } from '../config/load';
+import type { SettingName, Settings } from '../config/schema';
 import { openDatabase, type Database } from '../db/pool';
 import { untilSchemaIsOurs } from './await-schema';
 import { createLogger, type Logger } from '../observability/logger';
@@ -10,8 +10,9 @@ import { ShutdownList } from '../observability/shutdown';
 /** Below the ten seconds that an orchestrator gives; the parent kills a role at nine, ms. */
 const STOP_WITHIN_MS = 8_500;
 
-export interface RoleProcess {
-  readonly settings: Settings;
+/** `Name`: the settings it was told, for most roles all. */
+export interface RoleProcess<Name extends SettingName = SettingName> {
+  readonly settings: Pick<Settings, Name>;
   readonly log: Logger;
   readonly registry: Registry;
   readonly shutdown: ShutdownList;
@@ -20,8 +21,32 @@ export interface RoleProcess {
 }
 
 /** What every role begins with: settings, log, metrics and probes that answer from the first moment, orderly end. */
-export async function beginRole(role: string): Promise<RoleProcess> {
-  const settings = loadSettings(process.env);
+export function beginRole(role: string): Promise<RoleProcess> {
+  return begin(role, loadSettings(process.env));
+}
+
+/** The same for a role that is told only some of the settings and requires no other. */
+export function beginRoleWith<Name extends SettingName>(
+  role: string,
+  names: readonly (Name | BasicSetting)[],
+): Promise<RoleProcess<Name | BasicSetting>> {
+  return begin(role, loadSomeSettings(names, process.env));
+}
+
+type BasicSetting =
+  | 'LOG_LEVEL'
+  | 'LOG_PRETTY'
+  | 'METRICS_HOST'
+  | 'METRICS_PORT'
+  | 'PROMETHEUS_ENABLED'
+  | 'PROMETHEUS_PATH'
+  | 'TEMPORAL_ADDRESS';
+type Whereabouts = 'DB_HOST' | 'MQTT_HOST' | 'MQTT_PORT';
+
+async function begin<Name extends SettingName>(
+  role: string,
+  settings: Pick<Settings, Name | BasicSetting> & Partial<Pick<Settings, Whereabouts>>,
+): Promise<RoleProcess<Name | BasicSetting>> {
   const log = createLogger({ service: 'derms', role, level: settings.LOG_LEVEL, pretty: settings.LOG_PRETTY });
   const shutdown = new ShutdownList(log, STOP_WITHIN_MS);
   shutdown.listen();

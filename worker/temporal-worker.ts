@@ -5,7 +5,8 @@ import type { RoleProcess } from './role-process';
 export interface QueueOptions {
   readonly connection: NativeConnection;
   readonly taskQueue: string;
-  readonly workflowBundlePath: string;
+  /** Left out by a worker that takes activities only. */
+  readonly workflowBundlePath?: string;
   readonly activities: object;
   readonly maxConcurrentActivities: number;
 }
@@ -16,14 +17,16 @@ const STICKY_TIMEOUT = '5s';
 const GRACE = '3s';
 const FORCE = '5s';
 
+type TemporalRole = RoleProcess<'TEMPORAL_NAMESPACE' | 'TEMPORAL_MAX_CACHED_WORKFLOWS' | 'INSTANCE_ID'>;
+
 /** Polls one task queue until the role is stopped; a worker that fails ends the process. */
-export async function startTemporalWorker(role: RoleProcess, options: QueueOptions): Promise<void> {
+export async function startTemporalWorker(role: TemporalRole, options: QueueOptions): Promise<void> {
   const { settings, log, shutdown } = role;
   const worker = await Worker.create({
     connection: options.connection,
     namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: options.taskQueue,
-    workflowBundle: { codePath: options.workflowBundlePath },
+    ...(options.workflowBundlePath !== undefined && { workflowBundle: { codePath: options.workflowBundlePath } }),
     activities: options.activities,
     interceptors: { activity: [() => ({ inbound: failureInterceptor })] },
     identity: `derms-${options.taskQueue}-${settings.INSTANCE_ID}@${String(process.pid)}`,

@@ -7,6 +7,8 @@ import type { FinishedState } from '../domain/job-run';
  * folders import as a value. What people decide is written to Postgres first; messages only say "look again".
  */
 export const TASK_QUEUES = { control: 'control', jobs: 'jobs' } as const;
+/** Of the agent beside a broker, which takes activities only. */
+export const brokerQueue = (broker: string): string => `broker/${broker}`;
 export const FEEDER_SEARCH_ATTRIBUTE = 'DermsFeederId';
 
 export { controlLoopId, dispatchWorkflowId, JOB_SCHEDULE_PREFIX, jobWorkflowId } from '../domain/workflow-ids';
@@ -43,7 +45,7 @@ export interface ControlLoopStatus {
 export interface CycleResult {
   readonly cycle: number;
   readonly atMs: number;
-  readonly outcome: 'published' | 'nothing-to-publish' | 'awaiting-approval' | 'behind' | 'failed';
+  readonly outcome: 'published' | 'nothing-to-publish' | 'awaiting-approval' | 'quarantined' | 'behind' | 'failed';
   /** `cycle 812: 93.1 of 100 kW, 14 setpoints, bound by feeder-a`, or what failed. */
   readonly summary: string;
 }
@@ -90,3 +92,14 @@ export interface JobStatus {
   /** The step that goes on; null before the first. */
   readonly step: string | null;
 }
+
+export interface CopyBrokerStoreInput {
+  readonly broker: string;
+  /** The run that asks for the copy. */
+  readonly runId: string;
+  /** An agent that does not take the work within this is given up. */
+  readonly agentWithinSeconds: number;
+}
+
+export const copyBrokerStoreId = ({ broker, runId }: Pick<CopyBrokerStoreInput, 'broker' | 'runId'>): string =>
+  `broker-copy/${broker}/${runId}`;

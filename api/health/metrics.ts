@@ -21,6 +21,14 @@ export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor
     });
   }
   new Gauge({
+    name: 'derms_quarantined',
+    help: '1 while the database is quarantined after a restore: nothing is planned or published.',
+    registers,
+    collect() {
+      this.set(monitor.quarantine() === null ? 0 : 1);
+    },
+  });
+  new Gauge({
     name: 'derms_control_loop_ok',
     help: '1 while the last finished cycle is younger than max(3 intervals, 30 s); none for a disabled feeder.',
     labelNames: ['feeder'],

@@ -1,5 +1,6 @@
 import type { LoopRecord } from '../../db/control-loop-reads';
 import type { DeviceCounts } from '../../db/devices';
+import type { Quarantine } from '../../db/quarantine';
 import type { Logger } from '../../observability/logger';
 import { isLoopOk } from './loop-health';
 import { keepSampling, type SampleResult } from './sampling';
@@ -13,6 +14,8 @@ export interface FleetSample {
   readonly counts: readonly DeviceCounts[];
   /** Some of the offline ones by name. */
   readonly offline: readonly { readonly rootFeederId: string; readonly deviceId: string }[];
+  /** In force; null when there is none. */
+  readonly quarantine: Pick<Quarantine, 'since' | 'reason'> | null;
 }
 
 export interface MonitorProbes {
@@ -52,6 +55,8 @@ export interface HealthMonitor {
   dependency(name: Dependency): DependencyState;
   /** Roots as they were read last; not `ok` while they cannot be read. */
   loops(): readonly LoopState[];
+  /** The quarantine that the database stands under, as it was read last. */
+  quarantine(): FleetSample['quarantine'];
   /** The loops are from the present: they were read within the last seconds. */
   loopsReadable(): boolean;
   /** null when migrations are current. */
@@ -123,6 +128,7 @@ export function createHealthMonitor(
     dependency: (name) =>
       states.get(name) ?? { up: false, since: now().toISOString(), reason: 'it has not been looked at yet' },
     loops: () => (fleet === null ? [] : loopStates(fleet.sample, (monotonicMs() - fleet.atMs) / 1000, isReadable())),
+    quarantine: () => fleet?.sample.quarantine ?? null,
     loopsReadable: isReadable,
     schemaFault: () => schema,
   };

@@ -12,6 +12,7 @@ const dependencySchema = z.strictObject({
 export const healthSchema = z
   .strictObject({
     status: z.enum(['ok', 'degraded']),
+    quarantined: z.boolean().describe('Nothing is planned, published or written: see `GET /api/quarantine`.'),
     problems: z.array(z.string()).describe('What is wrong, a sentence each; empty when all is well.'),
     dependencies: z.strictObject({ database: dependencySchema, broker: dependencySchema, temporal: dependencySchema }),
     feeders: z
@@ -20,7 +21,7 @@ export const healthSchema = z
           feederId: z.string(),
           mode: modeSchema,
           intervalSeconds: z.number().int(),
-          loop: z.enum(['ok', 'late', 'disabled', 'unknown']),
+          loop: z.enum(['ok', 'late', 'disabled', 'quarantined', 'unknown']),
           lastCycleAgeSeconds: z.number().nullable(),
           offlineDeviceCount: z.number().int(),
           offlineDevices: z.array(z.string()).describe('The first 20.'),
@@ -34,25 +35,36 @@ export const healthSchema = z
 
 export type HealthReport = z.input<typeof healthSchema>;
 
+/** How this process was started. */
+export interface ProcessKind {
+  readonly quarantined: boolean;
+}
+
 const DEPENDENCY_NAMES = { database: 'PostgreSQL', broker: 'the MQTT broker', temporal: 'Temporal' } as const;
 
 /** From memory, at once, whatever hangs. */
-export function healthReport(monitor: HealthMonitor): HealthReport {
+export function healthReport(monitor: HealthMonitor, process: ProcessKind): HealthReport {
+  const quarantined = process.quarantined || monitor.quarantine() !== null;
   const readable = monitor.loopsReadable();
   const feeders = monitor.loops().map((loop) => ({
     feederId: loop.rootFeederId,
     mode: loop.mode,
     intervalSeconds: loop.intervalSeconds,
-    loop: loopWord(loop, readable),
+    loop: loopWord(loop, readable, quarantined),
     lastCycleAgeSeconds: loop.lastCycleAgeSeconds,
     offlineDeviceCount: loop.offline,
     offlineDevices: [...loop.offlineDevices],
     staleDeviceCount: loop.stale,
     notFollowingDeviceCount: loop.notFollowing,
   }));
-  const problems = [...dependencyProblems(monitor), ...feeders.flatMap(feederProblems)];
+  const problems = [
+    ...quarantineProblems(monitor, process),
+    ...dependencyProblems(monitor, process),
+    ...feeders.flatMap(feederProblems),
+  ];
   return {
     status: problems.length === 0 ? 'ok' : 'degraded',
+    quarantined,
     problems,
     dependencies: {
       database: monitor.dependency('database'),
@@ -63,14 +75,28 @@ export function healthReport(monitor: HealthMonitor): HealthReport {
   };
 }
 
-function loopWord({ enabled, ok }: LoopState, readable: boolean): 'ok' | 'late' | 'disabled' | 'unknown' {
+type LoopWord = HealthReport['feeders'][number]['loop'];
+
+function loopWord({ enabled, ok }: LoopState, readable: boolean, quarantined: boolean): LoopWord {
   if (!enabled) return 'disabled';
   if (!readable) return 'unknown';
+  if (quarantined) return 'quarantined';
   return ok ? 'ok' : 'late';
 }
 
-function dependencyProblems(monitor: HealthMonitor): string[] {
-  const down = DEPENDENCIES.map((name) => ({ name, ...monitor.dependency(name) })).filter(({ up }) => !up);
+function quarantineProblems(monitor: HealthMonitor, process: ProcessKind): string[] {
+  const inForce = monitor.quarantine();
+  return [
+    ...(inForce === null ? [] : [`the database is quarantined since ${inForce.since}: ${inForce.reason}`]),
+    ...(process.quarantined
+      ? ['this process is quarantined: it knows no broker and no Temporal, and writes nothing']
+      : []),
+  ];
+}
+
+function dependencyProblems(monitor: HealthMonitor, process: ProcessKind): string[] {
+  const asked = DEPENDENCIES.filter((name) => name === 'database' || !process.quarantined);
+  const down = asked.map((name) => ({ name, ...monitor.dependency(name) })).filter(({ up }) => !up);
   const problems = down.map(
     ({ name, reason }) => `${DEPENDENCY_NAMES[name]} does not answer: ${reason ?? 'no reason'}`,
   );
@@ -87,7 +113,7 @@ function feederProblems(feeder: HealthReport['feeders'][number]): string[] {
     const last = age === null ? 'no cycle has finished yet' : `the last cycle finished ${age.toFixed(0)} s ago`;
     problems.push(`the control loop of ${feederId} is late: ${last}`);
   }
-  if (loop !== 'unknown' && loop !== 'disabled' && offline > 0) {
+  if ((loop === 'ok' || loop === 'late') && offline > 0) {
     const named = offlineDevices.slice(0, 3).join(', ');
     const more = offline > 3 ? ` and ${String(offline - 3)} more` : '';
     problems.push(`${String(offline)} offline below ${feederId}: ${named}${more}`);

@@ -13,7 +13,7 @@ export const healthRoutes: readonly Route[] = [
     role: 'anyone',
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
-    handle: (_input, { health }) => Promise.resolve(answer(200, healthReport(health))),
+    handle: (_input, { health, settings }) => Promise.resolve(answer(200, healthReport(health, settings))),
   }),
 
   defineRoute({

@@ -6,6 +6,7 @@ import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
 import { loginRoutes } from './login';
+import { quarantineRoutes } from './quarantine';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
 
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...dispatchRoutes,
   ...deviceRoutes,
   ...registryRoutes,
+  ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,
   ...healthRoutes,

@@ -1,17 +1,12 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { toolEnvironment, type Tool } from '../../servers/tool';
+import { dirname, join } from 'node:path';
+import { findProgram } from '../../servers/find-program';
+import { toolEnvironment, type PostgresTools, type Tool } from '../../servers/tool';
 
-/** PostgreSQL's programs, all in one folder and of one version; and zstd. */
+/** What backups and restores run. */
 export interface BackupPrograms {
-  readonly postgres: PostgresFolder;
+  readonly postgres: PostgresTools;
   readonly zstd: Tool;
-}
-
-export interface PostgresFolder {
-  readonly bin: string;
-  /** For LD_LIBRARY_PATH, when their libraries lie in a folder of their own. */
-  readonly libraryPath?: string;
 }
 
 /** Where an operator says that they are; what is left out is looked for. */
@@ -24,7 +19,6 @@ export interface ProgramPlaces {
 
 /** Debian's layout: one folder for each major version. */
 const VERSIONED = '/usr/lib/postgresql';
-const USUAL_FOLDERS = ['/usr/local/bin', '/opt/homebrew/bin'];
 
 /**
  * The programs that backups and restores run. Where several versions are installed the newest is taken: a dump needs one
@@ -36,10 +30,8 @@ export function findBackupPrograms(places: ProgramPlaces): BackupPrograms {
   const bin = places.postgresBin ?? findFolder('pg_dump');
   if (bin === null || !isProgram(join(bin, 'pg_dump')))
     throw new Error(`PostgreSQL's programs are not ${bin === null ? 'installed' : `in ${bin}`}: set POSTGRES_BIN_DIR`);
-  const zstdFolder = findOnPath('zstd');
-  const zstd = places.zstd ?? (zstdFolder === null ? null : join(zstdFolder, 'zstd'));
-  if (zstd === null || !isProgram(zstd))
-    throw new Error(`zstd is not ${zstd === null ? 'installed' : zstd}: set ZSTD_PATH`);
+  const zstd = places.zstd ?? findProgram('zstd');
+  if (zstd === undefined || !isProgram(zstd)) throw new Error(`zstd is not ${zstd ?? 'installed'}: set ZSTD_PATH`);
   return {
     postgres: { bin, ...(places.postgresLibraries === undefined ? {} : { libraryPath: places.postgresLibraries }) },
     zstd: { path: zstd, ...(places.zstdLibraries === undefined ? {} : { libraryPath: places.zstdLibraries }) },
@@ -47,7 +39,7 @@ export function findBackupPrograms(places: ProgramPlaces): BackupPrograms {
 }
 
 /** One of PostgreSQL's programs as a tool of its own. */
-export const postgresTool = ({ bin, libraryPath }: PostgresFolder, program: string): Tool => ({
+export const postgresTool = ({ bin, libraryPath }: PostgresTools, program: string): Tool => ({
   path: join(bin, program),
   ...(libraryPath === undefined ? {} : { libraryPath }),
 });
@@ -62,7 +54,8 @@ const HANDED_ON = /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PGSSL[A-
 
 function findFolder(program: string): string | null {
   const newest = versionFolders().find((folder) => isProgram(join(folder, program)));
-  return newest ?? findOnPath(program);
+  const onPath = findProgram(program);
+  return newest ?? (onPath === undefined ? null : dirname(onPath));
 }
 
 function versionFolders(): string[] {
@@ -74,12 +67,6 @@ function versionFolders(): string[] {
   } catch {
     return []; // not a Debian
   }
-}
-
-function findOnPath(program: string): string | null {
-  const path = toolEnvironment({})['PATH'] ?? '';
-  const folders = [...path.split(delimiter).filter((folder) => folder !== ''), ...USUAL_FOLDERS];
-  return folders.find((folder) => isProgram(join(folder, program))) ?? null;
 }
 
 function isProgram(file: string): boolean {

@@ -1,4 +1,5 @@
-import { bareEnvironment, postgresTool, type PostgresFolder } from './programs';
+import type { PostgresTools } from '../../servers/tool';
+import { bareEnvironment, postgresTool } from './programs';
 
 /** How a role reaches one database, straight and not through a pooler: dumps and snapshots need a session. */
 export interface PostgresAccess {
@@ -21,7 +22,7 @@ const CONNECT_SECONDS = 15;
  * would leave behind.
  */
 export const postgresProgram = (
-  folder: PostgresFolder,
+  folder: PostgresTools,
   program: string,
   access: PostgresAccess,
   applicationName: string,

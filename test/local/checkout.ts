@@ -2,7 +2,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlink
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { transformFileSync } from '@swc/core';
-import { removeDataFolder } from '../../local/postgres-data';
+import { removeDataFolder } from '../../servers/postgres-data';
 
 const repository = join(__dirname, '..', '..');
 

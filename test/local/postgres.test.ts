@@ -2,8 +2,9 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync } f
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { startPostgres, type PostgresOptions, type PostgresServer } from '../../local/postgres';
-import { removeDataFolder } from '../../local/postgres-data';
+import { startPostgres, type PostgresOptions } from '../../local/postgres';
+import type { PostgresServer } from '../../servers/postgres';
+import { removeDataFolder } from '../../servers/postgres-data';
 import { unwieldyFolder } from './checkout';
 
 const PASSWORD = `it's a "pass\\word" with spaces`;

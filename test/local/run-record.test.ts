@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beginRunRecord, endLeftovers, ownerOfRun, RunningAlreadyError } from '../../local/run-record';
+import { beginRunRecord, endLeftovers, ownerOfRun, RunningAlreadyError } from '../../servers/run-record';
 
 describe('the record of a run', () => {
   const folder = mkdtempSync(join(tmpdir(), 'derms-record-'));

@@ -4,9 +4,12 @@ import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
 import { maintainTimeSeries } from '../../db/time-series-upkeep';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
+import { openBackupVault } from '../../backups/vault';
+import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
 
@@ -37,6 +40,7 @@ async function main(): Promise<void> {
         timeSeries: {
           maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
         },
+        mqttBackup: mqttBackupPorts(settings, await openBackupVault(settings), createBrokerAgents(client)),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

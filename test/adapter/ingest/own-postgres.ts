@@ -7,8 +7,9 @@ import { ensureApplicationRole } from '../../../db/application-role';
 import { migrate } from '../../../db/migrate';
 import { openDatabase, type Database, type DatabaseOptions } from '../../../db/pool';
 import { prepareTelemetry } from '../../../db/time-series-upkeep';
-import { startPostgres, type PostgresServer } from '../../../local/postgres';
-import { removeDataFolder } from '../../../local/postgres-data';
+import { startPostgres } from '../../../local/postgres';
+import type { PostgresServer } from '../../../servers/postgres';
+import { removeDataFolder } from '../../../servers/postgres-data';
 import { testLog } from '../../support/servers';
 
 /** A durable Postgres that a test may stop, crash or suspend; the others' is not touched. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectLockConfiguration, S3 } from '@aws-sdk/client-s3';
@@ -142,15 +142,25 @@ describe('an S3 bucket', () => {
 });
 
 /** Between client and server; `cutAfter` bytes of each answer it ends the connection. */
-async function startCutter(): Promise<{ proxy: Server; endpoint: string; cutAfter: number[]; connections: number }> {
-  const state = { cutAfter: [] as number[], connections: 0 };
+async function startCutter() {
+  const state = { cutAfter: [] as number[], connections: 0, loseAnswerTo: '' };
   const target = new URL(server.endpoint);
   const proxy = createServer((client) => {
     state.connections += 1;
     const upstream = connect(Number(target.port), target.hostname);
     let left = state.cutAfter.shift() ?? Infinity;
+    let lost = false;
+    client.on('data', (bytes) => {
+      if (state.loseAnswerTo === '' || !bytes.includes(state.loseAnswerTo)) return;
+      state.loseAnswerTo = '';
+      lost = true;
+    });
     client.pipe(upstream);
     upstream.on('data', (bytes) => {
+      if (lost) {
+        client.destroy();
+        return;
+      }
       client.write(bytes.subarray(0, left));
       left -= bytes.length;
       if (left <= 0) client.destroy();
@@ -233,6 +243,24 @@ describe('a connection that breaks', () => {
     cutter.cutAfter.push(3 * MIB, ...Array.from({ length: 30 }, () => 1));
     await expect(collect(await through.get('broken'))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
   });
+
+  it.each`
+    bytes       | last
+    ${MIB}      | ${'PUT /derms-backups/prod/lost'}
+    ${12 * MIB} | ${'POST /derms-backups/prod/lost-in-parts?uploadId='}
+  `(
+    'after the request that ends a put of $bytes bytes leaves our object, and is no refusal',
+    async ({ bytes, last }: { bytes: number; last: string }) => {
+      const through = await createS3Storage(locationOf({ endpoint: cutter.endpoint }));
+      const key = bytes > 5 * MIB ? 'lost-in-parts' : 'lost';
+      cutter.loseAnswerTo = last;
+      const stored = await through.put(key, inChunks(pattern(bytes), MIB), { ifAbsent: true });
+      expect([stored.bytes, cutter.loseAnswerTo]).toEqual([bytes, '']);
+      await expect(through.put(key, inChunks(pattern(1)), { ifAbsent: true })).rejects.toMatchObject({
+        reason: 'exists',
+      });
+    },
+  );
 
   it('in the middle of an upload is overcome by sending the part again', async () => {
     const sent = pattern(20 * MIB);

@@ -76,9 +76,11 @@ interface Scene {
   readonly proposal?: Proposal | null;
   readonly decided?: TreePlan;
   readonly gone?: boolean;
+  readonly quarantine?: string | null;
 }
 
-function scene({ claim, enabled = true, mode = 'automatic', proposal = null, decided = plan(), gone = false }: Scene) {
+function scene({ claim, enabled = true, mode = 'automatic', proposal = null, decided = plan(), ...given }: Scene) {
+  const { gone = false, quarantine = null } = given;
   const stored: PlanRecord[] = [];
   const planned: TreeSnapshot[] = [];
   const ports = {
@@ -86,7 +88,7 @@ function scene({ claim, enabled = true, mode = 'automatic', proposal = null, dec
       plan: (_key: unknown, _limits: unknown, work: (tx: never) => Promise<never>) =>
         work({
           claim: async () => claim ?? { kind: 'fresh', previousTickMs: null, previousIntervalSeconds: null },
-          snapshot: async () => (gone ? null : { root: { enabled }, tree: tree(mode), proposal }),
+          snapshot: async () => (gone ? null : { root: { enabled }, quarantine, tree: tree(mode), proposal }),
           store: async (record: PlanRecord) => {
             stored.push(record);
           },
@@ -103,6 +105,26 @@ function scene({ claim, enabled = true, mode = 'automatic', proposal = null, dec
 }
 
 describe('planCycle', () => {
+  it.each`
+    case                          | final    | enabled  | last
+    ${'lives on'}                 | ${false} | ${true}  | ${false}
+    ${'ends when it is stopped'}  | ${true}  | ${true}  | ${true}
+    ${'ends when it is disabled'} | ${false} | ${false} | ${true}
+  `('plans and stores nothing from a quarantined database; the loop $case', async ({ final, enabled, last }) => {
+    const { run, stored, planned } = scene({ quarantine: 'restored from backup b-1', enabled });
+    expect(await run({ final })).toEqual({
+      outcome: 'quarantined',
+      planId: null,
+      mode: 'automatic',
+      intervalSeconds: 10,
+      setpoints: 0,
+      missedTicks: 0,
+      summary: 'cycle 7: quarantined, nothing is planned: restored from backup b-1',
+      last,
+    });
+    expect([stored, planned]).toEqual([[], []]);
+  });
+
   it('stores what it decided and says it in one line', async () => {
     const { run, stored } = scene({
       decided: plan(device('ev-1', 7, 'change'), device('ev-2', 7, 'renewal'), device('ev-3', 7, 'none')),

@@ -39,6 +39,7 @@ const HEALTHY: HealthMonitor = {
   stop: () => undefined,
   dependency: () => ({ up: true, since: '2026-05-01T12:00:00.000Z', reason: null }),
   loops: () => [],
+  quarantine: () => null,
   loopsReadable: () => true,
   schemaFault: () => null,
 };
@@ -95,7 +96,7 @@ export interface AnswerBody {
   readonly openapi: string;
 }
 
-type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'workflows';
+type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'quarantine' | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -122,6 +123,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
     registry: only('registry', given.registry),
+    quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {
       list: () => Promise.resolve([]),
@@ -131,6 +133,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
       },
     },
     settings: {
+      quarantined: false,
       staleSeconds: 30,
       temporalUiUrl: 'http://127.0.0.1:8233/',
       temporalNamespace: 'derms',

@@ -12,6 +12,7 @@ import { Registry } from '../../../observability/metrics';
 import { startApp } from './app-under-test';
 
 const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
+const CONTROLLING = { quarantined: false };
 const hang = (): Promise<never> => new Promise(() => undefined);
 
 const aFleet = (given: Partial<FleetSample> = {}): FleetSample => ({
@@ -25,6 +26,7 @@ const aFleet = (given: Partial<FleetSample> = {}): FleetSample => ({
     { feederId: 'south', rootFeederId: 'south', total: 5, online: 5, stale: 0, offline: 0, notFollowing: 0 },
   ],
   offline: [],
+  quarantine: null,
   ...given,
 });
 const lastCycle = (finishedAgeSeconds: number | null) => ({
@@ -70,7 +72,7 @@ const figures = async (watched: HealthMonitor): Promise<string[]> => {
 
 describe('health', () => {
   it('is ok while everything answers and every loop is in time', async () => {
-    const report = healthReport(await watch());
+    const report = healthReport(await watch(), CONTROLLING);
     expect([report.status, report.problems]).toEqual(['ok', []]);
     expect(report.feeders.map(({ feederId, loop }) => [feederId, loop])).toEqual([
       ['north', 'ok'],
@@ -82,7 +84,7 @@ describe('health', () => {
   it('names the feeder whose loop is late: three intervals, or 30 s where intervals are short', async () => {
     const watched = await watch();
     nowMs += 2_000; // south: 61 s of 60; north: 6 s of 30
-    const report = healthReport(watched);
+    const report = healthReport(watched, CONTROLLING);
     expect([report.status, report.problems]).toEqual([
       'degraded',
       ['the control loop of south is late: the last cycle finished 61 s ago'],
@@ -96,7 +98,7 @@ describe('health', () => {
       ],
       offline: ['ev-1', 'ev-2', 'ev-3', 'ev-4'].map((deviceId) => ({ rootFeederId: 'north', deviceId })),
     });
-    const report = healthReport(await watch({ fleet: () => Promise.resolve(fleet) }));
+    const report = healthReport(await watch({ fleet: () => Promise.resolve(fleet) }), CONTROLLING);
     expect(report.problems).toEqual(['4 offline below north: ev-1, ev-2, ev-3 and 1 more']);
     expect(report.feeders[0]).toMatchObject({
       offlineDeviceCount: 4,
@@ -108,7 +110,7 @@ describe('health', () => {
 
   it('says which dependency does not answer, and since when', async () => {
     const watched = await watch({ broker: () => Promise.reject(new Error('connect ECONNREFUSED')) });
-    const report = healthReport(watched);
+    const report = healthReport(watched, CONTROLLING);
     expect(report.problems).toEqual(['the MQTT broker does not answer: connect ECONNREFUSED']);
     expect(report.dependencies.broker).toEqual({
       up: false,
@@ -137,12 +139,38 @@ describe('health', () => {
   });
 });
 
+describe('a quarantined system', () => {
+  const fleet = aFleet({ quarantine: { since: '2026-05-01T11:00:00.000Z', reason: 'restored from backup b-1' } });
+
+  it('is degraded, says since when and why, and calls no loop late', async () => {
+    const watched = await watch({ fleet: () => Promise.resolve(fleet) });
+    nowMs += 5_000;
+    const report = healthReport(watched, CONTROLLING);
+    expect([report.status, report.quarantined, report.problems]).toEqual([
+      'degraded',
+      true,
+      ['the database is quarantined since 2026-05-01T11:00:00.000Z: restored from backup b-1'],
+    ]);
+    expect(report.feeders.map(({ loop }) => loop)).toEqual(['quarantined', 'quarantined', 'disabled']);
+    expect(await figures(watched)).toContain('derms_quarantined 1');
+  });
+
+  it('does not complain of the broker and Temporal in a process that asks neither', async () => {
+    const notAsked = () => Promise.reject(new Error('not asked'));
+    const watched = await watch({ broker: notAsked, temporal: notAsked });
+    expect(healthReport(watched, { quarantined: true }).problems).toEqual([
+      'this process is quarantined: it knows no broker and no Temporal, and writes nothing',
+    ]);
+  });
+});
+
 describe('the gauges', () => {
   it('are there from the first scrape', async () => {
     expect(await figures(await watch())).toEqual([
       'derms_db_up 1',
       'derms_mqtt_up 1',
       'derms_temporal_up 1',
+      'derms_quarantined 0',
       'derms_control_loop_ok{feeder="north"} 1',
       'derms_control_loop_ok{feeder="south"} 1',
       'derms_control_loop_offline_devices{feeder="north"} 0',

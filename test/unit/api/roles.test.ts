@@ -87,6 +87,8 @@ it('who may do what', () => {
     'POST /api/auth/login': 'anyone',
     'GET /api/health': 'anyone',
     'GET /api/ready': 'anyone',
+    'GET /api/quarantine': 'viewer',
+    'POST /api/quarantine/lift': 'admin',
     'GET /api/feeders': 'viewer',
     'GET /api/feeders/{feederId}': 'viewer',
     'PUT /api/feeders/{feederId}': 'admin',

@@ -9,8 +9,8 @@ import { parseAuthUsers } from '../../../config/auth-users';
 import { hashPassword, parsePasswordHash, unmatchableHash, verifyPassword } from '../../../config/password-hash';
 import type { DispatchOrder } from '../../../db/dispatch-admission';
 import type { RegistryOrder } from '../../../db/registry-apply';
-import { freePort } from '../../../servers/free-port';
 import { parseKeyRing } from '../../../storage/encryption/key-ring';
+import { freePort } from '../../../servers/free-port';
 import { startApp, tokens, type AppUnderTest, type Given } from '../api/app-under-test';
 
 // Against the real API, with plain objects behind it.
@@ -140,6 +140,7 @@ describe('status', () => {
         stop: () => undefined,
         dependency: (name) => ({ up: name !== 'broker', since: '', reason: name === 'broker' ? 'gone' : null }),
         loops: () => [],
+        quarantine: () => null,
         loopsReadable: () => true,
         schemaFault: () => null,
       },
@@ -168,6 +169,38 @@ describe('status', () => {
     }
     expect(out).toContain('Control loops: the database cannot be asked.');
     expect(JSON.parse((await derms(['status', '--json'])).out)).toMatchObject({ api: 'down', loops: null });
+  });
+});
+
+describe('quarantine', () => {
+  const inForce = {
+    since: '2026-05-01T02:00:00.000Z',
+    imposedBy: 'restore by ann',
+    reason: 'restored from backup b-1',
+    restoredFrom: 'b-1',
+    dataAsOf: '2026-05-01T01:00:00.000Z',
+    lifted: null,
+  };
+
+  it('is 1 while it is in force, and says what comes next', async () => {
+    await startApi({
+      quarantine: { read: () => Promise.resolve({ quarantines: [inForce], lastReconciliation: null }) },
+    });
+    const { code, out } = await derms(['quarantine']);
+    expect(code).toBe(1);
+    expect(out.split('\n')).toEqual([
+      'QUARANTINED since 2026-05-01T02:00:00.000Z by restore by ann: restored from backup b-1',
+      'The data is as of 2026-05-01T01:00:00.000Z.',
+      'Nothing is planned, published or written.',
+      '',
+      'Next: npm run reconcile',
+      '',
+    ]);
+  });
+
+  it('is lifted with a reason only', async () => {
+    await startApi({});
+    expect((await derms(['quarantine', 'lift'])).err).toContain('--reason is needed');
   });
 });
 

@@ -11,7 +11,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { canEnter, type OsUser } from '../servers/os-user';
+import { canEnter, type OsUser } from './os-user';
 
 /**
  * Makes the folder for a cluster and returns where it really is.

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signalProcess, signalTree, startTimeOf } from '../servers/process-tree';
+import { signalProcess, signalTree, startTimeOf } from './process-tree';
 
 // What a run started, on disk: the next run can end what is left after this one was killed with SIGKILL. A process is
 // named by pid and start time, so that a stranger who got the pid later is never touched.

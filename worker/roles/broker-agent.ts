@@ -1,0 +1,38 @@
+import { createBrokerAgentActivities } from '../../activities/broker-agent';
+import { copyStore } from '../../backups/mqtt/copy-store';
+import { connectWhenReady, installRuntime } from '../../temporal/runtime';
+import { brokerQueue } from '../../workflows/messages';
+import { AGENT_SETTINGS } from '../agent-settings';
+import { openBackupVault } from '../../backups/vault';
+import { configuredBrokerStore } from '../broker-store';
+import { beginRoleWith, runRole } from '../role-process';
+import { startTemporalWorker } from '../temporal-worker';
+
+/**
+ * Role `broker-agent`: runs beside one broker and does what needs its process and its disk. Takes work from the queue
+ * `broker/{BROKER_NAME}`; needs Temporal and the backup storage, and neither database nor broker account.
+ */
+async function main(): Promise<void> {
+  const role = await beginRoleWith('broker-agent', AGENT_SETTINGS);
+  const { settings, log, shutdown, missing } = role;
+  const store = configuredBrokerStore(settings);
+  if (typeof store === 'string') throw new Error(store);
+  const vault = await openBackupVault(settings);
+  if (vault === null) throw new Error('the agent needs BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS');
+  missing.add('Temporal');
+  installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
+  const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
+  shutdown.add('Temporal', () => connection.close());
+  await startTemporalWorker(role, {
+    connection,
+    taskQueue: brokerQueue(settings.BROKER_NAME),
+    activities: createBrokerAgentActivities({
+      copyStore: (runId, options) => copyStore({ store, ...vault }, runId, options),
+    }),
+    maxConcurrentActivities: 1,
+  });
+  missing.delete('Temporal');
+  log.info({ broker: store.description, storage: vault.storage.description }, 'ready');
+}
+
+runRole(main);
