@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { loadSettings } from '../config/load';
 import { createLogger } from '../observability/logger';
 import { ensureApplicationRole } from './application-role';
+import { ensureBackupRole } from './backup-role';
 import { migrate } from './migrate';
 import { openDatabase } from './pool';
 import { prepareTimeSeries } from './time-series-upkeep';
@@ -31,6 +32,8 @@ async function main(): Promise<void> {
     const applied = await migrate(client);
     if (settings.DB_ADMIN_USER !== undefined)
       await ensureApplicationRole(client, settings.DB_USER, settings.DB_PASSWORD);
+    if (settings.BACKUP_DB_USER !== undefined && settings.BACKUP_DB_PASSWORD !== undefined)
+      await ensureBackupRole(client, settings.BACKUP_DB_USER, settings.BACKUP_DB_PASSWORD);
     log.info({ dbHost: host, applied }, applied.length > 0 ? 'schema migrated' : 'schema is up to date');
   } finally {
     await client.end();
