@@ -1,3 +1,4 @@
+import type { DatabaseBackupPorts } from '../../backups/database-ports';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
@@ -9,4 +10,6 @@ export interface JobPorts {
   };
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */
   readonly mqttBackup: MqttBackupPorts | string;
+  /** The same of the database. */
+  readonly databaseBackup: DatabaseBackupPorts | string;
 }
