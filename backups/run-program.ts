@@ -12,6 +12,8 @@ export interface ProgramOptions {
    * fires when the program is gone: a source that is silent just then ends by it, and is waited for.
    */
   readonly input?: (until: AbortSignal) => AsyncIterable<Uint8Array>;
+  /** The input is read to its end even when the program wants no more of it: what follows its last need is checked too. */
+  readonly drainsInput?: boolean;
   /** When it fires the program is ended, and the iteration throws its reason. */
   readonly signal?: AbortSignal;
   readonly onSpawn?: (pid: number) => void;
@@ -100,7 +102,7 @@ process.on('exit', () => {
   for (const pid of groups) signalGroup(pid, 'SIGKILL');
 });
 
-async function start({ program, args, env, input, onSpawn }: ProgramOptions): Promise<Running> {
+async function start({ program, args, env, input, drainsInput = false, onSpawn }: ProgramOptions): Promise<Running> {
   const child: Child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const closed = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
     child.once('close', (code, exitSignal) => {
@@ -117,23 +119,26 @@ async function start({ program, args, env, input, onSpawn }: ProgramOptions): Pr
   groups.add(pid);
   onSpawn?.(pid);
   const over = new AbortController();
+  let gone = false;
   const stderr = tailOf(child.stderr);
   const terminate = (): void => {
-    if (over.signal.aborted) return;
+    if (gone) return;
     signalGroup(pid, 'SIGTERM');
     const killer = setTimeout(() => {
       signalGroup(pid, 'SIGKILL');
     }, GRACE_MS);
-    over.signal.addEventListener('abort', () => {
+    void closed.then(() => {
       clearTimeout(killer);
     });
   };
-  void closed.then(() => {
+  const isOver = new Error(`${nameOf(program)} is over`);
+  void closed.then(([code]) => {
+    gone = true;
     groups.delete(pid);
-    over.abort(new Error(`${nameOf(program)} is over`));
+    if (code !== 0 || !drainsInput) over.abort(isOver);
   });
   let inputFailure: { readonly error: unknown } | null = null;
-  const fed = feed(child.stdin, input?.(over.signal) ?? nothing()).catch((error: unknown) => {
+  const fed = feed(child.stdin, input?.(over.signal) ?? nothing(), drainsInput).catch((error: unknown) => {
     if (over.signal.aborted) return;
     inputFailure = { error };
     terminate();
@@ -142,6 +147,7 @@ async function start({ program, args, env, input, onSpawn }: ProgramOptions): Pr
     child,
     async finished() {
       const [code, exitSignal] = await closed;
+      if (code === 0 && drainsInput) await fed;
       if (inputFailure !== null) throw inputFailure.error;
       if (code !== 0) throw new ProgramError(program, code, exitSignal, stderr());
     },
@@ -149,6 +155,7 @@ async function start({ program, args, env, input, onSpawn }: ProgramOptions): Pr
       child.stdout.resume(); // with something unread it would never be closed
       terminate();
       await closed;
+      over.abort(isOver);
       await fed;
     },
   };
@@ -157,11 +164,12 @@ async function start({ program, args, env, input, onSpawn }: ProgramOptions): Pr
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Hands `input` on. A program that has read enough, or is gone, only ends it early. */
-async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>): Promise<void> {
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>, drainsInput: boolean): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     stdin.on('error', () => resolve()).on('close', resolve);
   });
   for await (const chunk of input) {
+    if (stdin.destroyed && drainsInput) continue;
     if (stdin.destroyed) return;
     if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed]);
   }

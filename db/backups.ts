@@ -161,13 +161,23 @@ export async function listBackupsToCheck(db: Queryable, most: number): Promise<B
   return rows;
 }
 
-/** Of these, the keys that have a row: deleted ones too. */
-export async function knownKeys(db: Queryable, keys: readonly string[]): Promise<Set<string>> {
-  const { rows } = await db.query<{ key: string }>(
-    'select storage_key as key from backups where storage_key = any($1)',
-    [keys],
+/** null when there is no such dump, or it is let go. */
+export async function findBackup(db: Queryable, backupId: string): Promise<BackupRecord | null> {
+  const { rows } = await db.query<BackupRecord>(
+    `select ${COLUMNS} from backups where backup_id = $1 and kind = 'dump' and deleted_proof is null`,
+    [backupId],
   );
-  return new Set(rows.map(({ key }) => key));
+  return rows[0] ?? null;
+}
+
+/** Whether a run of the job that was asked for after `takenAt` has failed: what it should have made is not there. */
+export async function hasFailedSince(db: Queryable, jobName: string, takenAt: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `select 1 from job_runs
+      where job_name = $1 and requested_at > $2::timestamptz and state in ('failed', 'terminated') limit 1`,
+    [jobName, takenAt],
+  );
+  return rowCount !== 0;
 }
 
 /** Says that a backup is let go, and by which proof, before anything of it is removed: nobody looks at it any more. */

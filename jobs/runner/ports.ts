@@ -1,3 +1,4 @@
+import type { DatabaseBackupPorts } from '../../backups/database-ports';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
@@ -6,6 +7,8 @@ export interface JobPorts {
   readonly timeSeries: TimeSeriesPort;
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */
   readonly mqttBackup: MqttBackupPorts | string;
+  /** The same of the database. */
+  readonly databaseBackup: DatabaseBackupPorts | string;
 }
 
 /** Time series in their partitions, and rows that are kept for a time. */

@@ -8,6 +8,7 @@ import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { openBackupVault } from '../../backups/vault';
+import { databaseBackupPorts } from '../database-backup-ports';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
+  const vault = await openBackupVault(settings);
   await startTemporalWorker(role, {
     connection,
     taskQueue: TASK_QUEUES.jobs,
@@ -38,7 +40,8 @@ async function main(): Promise<void> {
       job: {
         now: () => new Date(),
         timeSeries: createTimeSeriesPort(db, settings),
-        mqttBackup: mqttBackupPorts(settings, await openBackupVault(settings), createBrokerAgents(client)),
+        mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
+        databaseBackup: databaseBackupPorts(settings, vault, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
