@@ -43,6 +43,7 @@ export default tseslint.config(
       'worker/**/*.ts',
       'api/main.ts',
       'db/migrate-main.ts',
+      'backups/*-main.ts',
     ],
     rules: { 'no-restricted-syntax': 'off' },
   },

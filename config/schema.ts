@@ -286,6 +286,31 @@ export const settings = {
     .min(1)
     .optional()
     .describe('Folder of its libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
+
+  RESTORE_TARGET_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'is no postgres://user:password@host:port/database' })
+    .optional()
+    .describe(
+      'Server that restore drills restore to, as a superuser of it (a database of their own is made and dropped); default a cluster of their own on the worker.',
+    ),
+  RESTORE_SCRATCH_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Where a drill makes its own cluster; needs twice the database's size. Default the system's folder for temporary files.",
+    ),
+  RESTORE_DRILL_MAX_GB: decimal(0, 1e6)
+    .default(20)
+    .describe(
+      'Larger databases are drilled weekly (staging) or quarterly (production) instead of after each nightly backup, GB.',
+    ),
+  RESTORE_RTO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(3_600)
+    .describe('Longest that a restore may take until the application answers, s; a drill over it fails.'),
+  RESTORE_RPO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(93_600)
+    .describe('Oldest that the newest backup may be when a drill begins, s; a drill over it fails.'),
 } as const;
 
 export const settingsSchema = z.object(settings);
@@ -302,6 +327,7 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'AUTH_USERS',
   'DERMS_PASSWORD',
   'BACKUP_ENCRYPTION_KEYS',
+  'RESTORE_TARGET_URL',
   'BACKUP_S3_ACCESS_KEY_ID',
   'BACKUP_S3_SECRET_ACCESS_KEY',
 ];
