@@ -12,6 +12,7 @@ import { databaseBackupPorts } from '../database-backup-ports';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
+import { restoreDrillPort } from '../restore-drill-port';
 import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
         timeSeries: createTimeSeriesPort(db, settings),
         mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),
+        restoreDrill: restoreDrillPort(settings, vault, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
