@@ -152,7 +152,7 @@ function tell({ compared, before, ...restored }: RestoredInto, backup: DumpManif
   if (passwordUnknown) say("DB_PASSWORD is not set here: the application's role keeps the password it has.");
   for (const sql of restored.rightsToGive) say(`  a person decides: ${sql}`);
   for (const difference of restored.differences) say(`  ! ${difference}`);
-  say(`The database is QUARANTINED: it shows ${backup.takenAt}. Next: start the system, then npm run reconcile.`);
+  say(`The database is QUARANTINED: it shows ${backup.takenAt}. Next: docs/runbooks/restore.md, step 4.`);
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

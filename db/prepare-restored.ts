@@ -29,6 +29,8 @@ export async function prepareRestored(client: Client, restored: RestoredFrom): P
   await client.query('begin');
   try {
     const reason = `restored from backup ${backupId}, as of ${takenAt}`;
+    // What it says that the broker acknowledged is older than what devices do: after the lift all of it is sent again.
+    await client.query('update broker_session set epoch = epoch + 1, started_at = now()');
     await imposeQuarantine(client, { by, reason, restoredFrom: backupId, dataAsOf: takenAt });
     const actor = { user: by, role: 'restore', requestId: '-', address: '-' };
     const detail = { takenAt, migrations: applied };

@@ -91,6 +91,9 @@ describe('npm run restore', () => {
       client.query('select restored_from, lifted_at from quarantine'),
     );
     expect(rows).toEqual([{ restored_from: backup.backupId, lifted_at: null }]);
+    // What the broker had acknowledged by then says nothing of now.
+    const sessions = await withClient(access, 'test', (client) => client.query('select epoch from broker_session'));
+    expect(sessions.rows).toEqual([{ epoch: 2 }]);
   }, 60_000);
 
   it('overwrites nothing without being told, and keeps what was there when it is', async () => {
