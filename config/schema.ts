@@ -56,6 +56,14 @@ export const settings = {
   DB_DIRECT_PORT: port().optional().describe('Port at DB_DIRECT_HOST; default DB_PORT.'),
   DB_ADMIN_USER: z.string().min(1).optional().describe('Role that owns the schema; used by migrations only.'),
   DB_ADMIN_PASSWORD: z.string().min(1).optional().describe('Password of DB_ADMIN_USER.'),
+  BACKUP_DB_USER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Role that backups read the database as, at DB_DIRECT_HOST; made by the migrations when they have its password.',
+    ),
+  BACKUP_DB_PASSWORD: z.string().min(1).optional().describe('Password of BACKUP_DB_USER.'),
   DB_POOL_SIZE: wholeNumber(1, 100).default(10).describe('Most connections of one process.'),
   DB_CONNECT_TIMEOUT_MS: wholeNumber(100, 60_000).default(2_000).describe('Longest wait for a connection, ms.'),
   DB_QUERY_TIMEOUT_MS: wholeNumber(100, 600_000)
@@ -224,6 +232,10 @@ export const settings = {
     .describe(
       'Key ring of the backups: id:base64 of 32 bytes, one a line or with commas between; the first encrypts, all decrypt. `npm run derms -- backup-key` makes one.',
     ),
+  BACKUP_KEEP_DAYS: wholeNumber(1, 3_650)
+    .default(30)
+    .describe('Dumps are kept for this, days; never fewer than 7 daily and 4 weekly verified ones.'),
+  BACKUP_KEEP_BASE: wholeNumber(1, 1_000).default(4).describe('Base backups that are kept, verified ones.'),
   BACKUP_S3_ENDPOINT: z.url().optional().describe("Address of a bucket's server that is not Amazon's."),
   BACKUP_S3_REGION: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
   BACKUP_S3_FORCE_PATH_STYLE: flag()
@@ -251,6 +263,25 @@ export const settings = {
   BACKUP_S3_IDLE_TIMEOUT_MS: wholeNumber(500, 600_000)
     .default(60_000)
     .describe('A connection on which nothing moves for this long is ended, and the request sent again, ms.'),
+
+  POSTGRES_BIN_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Folder of PostgreSQL's programs (pg_dump, pg_restore …), not older than the server; default the newest found.",
+    ),
+  POSTGRES_LIBRARY_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of their libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
+  ZSTD_PATH: z.string().min(1).optional().describe('The program zstd; default the one of PATH.'),
+  ZSTD_LIBRARY_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of its libraries, when they lie in one of their own.'),
   BROKER_NAME: brokerName()
     .default('local')
     .describe('Name of the broker whose store this process reaches by BROKER_STORE_PATH; its agent takes work by it.'),
@@ -282,6 +313,31 @@ export const settings = {
     .min(1)
     .optional()
     .describe('Folder of its libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
+
+  RESTORE_TARGET_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'is no postgres://user:password@host:port/database' })
+    .optional()
+    .describe(
+      'Server that restore drills restore to, as a superuser of it (a database of their own is made and dropped); default a cluster of their own on the worker.',
+    ),
+  RESTORE_SCRATCH_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Where a drill makes its own cluster; needs twice the database's size. Default the system's folder for temporary files.",
+    ),
+  RESTORE_DRILL_MAX_GB: decimal(0, 1e6)
+    .default(20)
+    .describe(
+      'Larger databases are drilled weekly (staging) or quarterly (production) instead of after each nightly backup, GB.',
+    ),
+  RESTORE_RTO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(3_600)
+    .describe('Longest that a restore may take until the application answers, s; a drill over it fails.'),
+  RESTORE_RPO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(93_600)
+    .describe('Oldest that the newest backup may be when a drill begins, s; a drill over it fails.'),
 } as const;
 
 export const settingsSchema = z.object(settings);
@@ -292,11 +348,13 @@ export type SettingName = keyof typeof settings;
 export const SECRET_SETTINGS: readonly SettingName[] = [
   'DB_PASSWORD',
   'DB_ADMIN_PASSWORD',
+  'BACKUP_DB_PASSWORD',
   'MQTT_PASSWORD',
   'JWT_SECRET',
   'AUTH_USERS',
   'DERMS_PASSWORD',
   'BACKUP_ENCRYPTION_KEYS',
+  'RESTORE_TARGET_URL',
   'BACKUP_S3_ACCESS_KEY_ID',
   'BACKUP_S3_SECRET_ACCESS_KEY',
 ];

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { authUsers, type LocalSecrets } from './secrets';
@@ -20,6 +22,8 @@ export const BROKER_USERS = { backend: 'derms', devices: 'devices' } as const;
 export const POSTGRES_ADMIN = 'derms_admin';
 
 export interface StackFacts {
+  /** Where the stack keeps its state. */
+  readonly folder: string;
   readonly ports: StackPorts;
   readonly secrets: LocalSecrets;
   /** Where the broker keeps what a backup of it needs. */
@@ -27,7 +31,7 @@ export interface StackFacts {
 }
 
 /** What is told to each program of the local stack; it wins over `.env`, the rest of which they read themselves. */
-export async function environmentsOf({ ports, secrets, brokerFiles }: StackFacts): Promise<Environments> {
+export async function environmentsOf({ folder, ports, secrets, brokerFiles }: StackFacts): Promise<Environments> {
   const metricsPort = (offset: number): string => String(ports.metrics + offset);
   const database = {
     DB_HOST: LOOPBACK,
@@ -52,9 +56,10 @@ export async function environmentsOf({ ports, secrets, brokerFiles }: StackFacts
     MQTT_PASSWORD: secrets.mqttBackend,
     INSTANCE_ID: 'local',
   };
+  const backupRole = { BACKUP_DB_USER: 'derms_backup', BACKUP_DB_PASSWORD: secrets.postgresBackup };
   const hands = { DERMS_API_URL: apiUrl(ports), DERMS_USER: 'admin', DERMS_PASSWORD: secrets.users.admin };
   return {
-    migrate: { ...database, DB_ADMIN_USER: POSTGRES_ADMIN, DB_ADMIN_PASSWORD: secrets.postgresAdmin },
+    migrate: { ...database, ...backupRole, DB_ADMIN_USER: POSTGRES_ADMIN, DB_ADMIN_PASSWORD: secrets.postgresAdmin },
     api: {
       ...backend,
       API_HOST: LOOPBACK,
@@ -64,6 +69,10 @@ export async function environmentsOf({ ports, secrets, brokerFiles }: StackFacts
     },
     worker: {
       ...backend,
+      ...backupRole,
+      BACKUP_STORAGE: pathToFileURL(join(folder, 'backups')).href,
+      BACKUP_ENCRYPTION_KEYS: secrets.backupKeys,
+      ...backupPrograms(),
       ...brokerBackup(brokerFiles),
       WORKER_ROLES: WORKER_ROLES.join(','),
       METRICS_HOST: LOOPBACK,
@@ -79,6 +88,17 @@ export async function environmentsOf({ ports, secrets, brokerFiles }: StackFacts
       METRICS_PORT: metricsPort(METRICS_OFFSETS.simulator),
       INSTANCE_ID: 'local',
     },
+  };
+}
+
+/** The very programs that the set-up found. */
+function backupPrograms(): Environment {
+  const { postgres, zstd } = readToolchain();
+  return {
+    POSTGRES_BIN_DIR: postgres.bin,
+    ...(postgres.libraryPath !== undefined && { POSTGRES_LIBRARY_PATH: postgres.libraryPath }),
+    ZSTD_PATH: zstd.path,
+    ...(zstd.libraryPath !== undefined && { ZSTD_LIBRARY_PATH: zstd.libraryPath }),
   };
 }
 

@@ -11,30 +11,38 @@ export type LocalUser = (typeof LOCAL_USERS)[number];
 export interface LocalSecrets {
   readonly postgresAdmin: string;
   readonly postgresApp: string;
+  readonly postgresBackup: string;
   /** Of our own processes at the broker. */
   readonly mqttBackend: string;
   /** Of the simulated devices at the broker. */
   readonly mqttDevices: string;
   readonly jwtSecret: string;
+  /** Key ring of the backups, of one key: lost with this file, and the backups with it. */
+  readonly backupKeys: string;
   readonly users: Readonly<Record<LocalUser, string>>;
 }
 
-/** Reads the secrets, readable by their owner only, and makes them when they are not there yet. */
+/** Reads the secrets, readable by their owner only; those that are not there yet are drawn and kept. */
 export function localSecrets(file: string): LocalSecrets {
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets; // written below, whole or not there
-  const secrets: LocalSecrets = {
-    postgresAdmin: random(18),
-    postgresApp: random(18),
-    mqttBackend: random(18),
-    mqttDevices: random(18),
-    jwtSecret: random(48),
-    users: { admin: random(12), operator: random(12), viewer: random(12) },
-  };
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<LocalSecrets>) : {}; // written below
+  const secrets: LocalSecrets = { ...drawn(), ...kept };
+  if (Object.keys(kept).length === Object.keys(secrets).length) return secrets;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.new`, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
   return secrets;
 }
+
+const drawn = (): LocalSecrets => ({
+  postgresAdmin: random(18),
+  postgresApp: random(18),
+  postgresBackup: random(18),
+  mqttBackend: random(18),
+  mqttDevices: random(18),
+  jwtSecret: random(48),
+  backupKeys: `local:${randomBytes(32).toString('base64')}`,
+  users: { admin: random(12), operator: random(12), viewer: random(12) },
+});
 
 /** The value of AUTH_USERS: users with scrypt hashes of their passwords, as JSON. */
 export async function authUsers(users: LocalSecrets['users']): Promise<string> {

@@ -65,7 +65,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
     mqttBackend: stack.brokerUser.password,
     mqttDevices: stack.brokerUser.password,
   };
-  const base = await environmentsOf({ ports, secrets, brokerFiles: stack.mosquitto });
+  const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
   const with_ = (environment: Environment): Environment => ({ ...environment, ...extra });
   const environments = {

@@ -8,9 +8,11 @@ import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { openBackupVault } from '../../backups/vault';
+import { databaseBackupPorts } from '../database-backup-ports';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
+import { restoreDrillPort } from '../restore-drill-port';
 import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
@@ -26,6 +28,7 @@ async function main(): Promise<void> {
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
+  const vault = await openBackupVault(settings);
   await startTemporalWorker(role, {
     connection,
     taskQueue: TASK_QUEUES.jobs,
@@ -38,7 +41,9 @@ async function main(): Promise<void> {
       job: {
         now: () => new Date(),
         timeSeries: createTimeSeriesPort(db, settings),
-        mqttBackup: mqttBackupPorts(settings, await openBackupVault(settings), createBrokerAgents(client)),
+        mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
+        databaseBackup: databaseBackupPorts(settings, vault, db),
+        restoreDrill: restoreDrillPort(settings, vault, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

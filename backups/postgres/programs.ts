@@ -1,0 +1,79 @@
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findProgram } from '../../servers/find-program';
+import { toolEnvironment, type PostgresTools, type Tool } from '../../servers/tool';
+
+/** What backups and restores run. */
+export interface BackupPrograms {
+  readonly postgres: PostgresTools;
+  readonly zstd: Tool;
+}
+
+/** Where an operator says that they are; what is left out is looked for. */
+export interface ProgramPlaces {
+  readonly postgresBin?: string | undefined;
+  readonly postgresLibraries?: string | undefined;
+  readonly zstd?: string | undefined;
+  readonly zstdLibraries?: string | undefined;
+}
+
+/** Debian's layout: one folder for each major version. */
+const VERSIONED = '/usr/lib/postgresql';
+
+/**
+ * The programs that backups and restores run. Where several versions are installed the newest is taken: a dump needs one
+ * that is not older than the server.
+ *
+ * @throws {Error} saying what is missing and which setting names its place.
+ */
+export function findBackupPrograms(places: ProgramPlaces): BackupPrograms {
+  const bin = places.postgresBin ?? findFolder('pg_dump');
+  if (bin === null || !isProgram(join(bin, 'pg_dump')))
+    throw new Error(`PostgreSQL's programs are not ${bin === null ? 'installed' : `in ${bin}`}: set POSTGRES_BIN_DIR`);
+  const zstd = places.zstd ?? findProgram('zstd');
+  if (zstd === undefined || !isProgram(zstd)) throw new Error(`zstd is not ${zstd ?? 'installed'}: set ZSTD_PATH`);
+  return {
+    postgres: { bin, ...(places.postgresLibraries === undefined ? {} : { libraryPath: places.postgresLibraries }) },
+    zstd: { path: zstd, ...(places.zstdLibraries === undefined ? {} : { libraryPath: places.zstdLibraries }) },
+  };
+}
+
+/** One of PostgreSQL's programs as a tool of its own. */
+export const postgresTool = ({ bin, libraryPath }: PostgresTools, program: string): Tool => ({
+  path: join(bin, program),
+  ...(libraryPath === undefined ? {} : { libraryPath }),
+});
+
+/** What a program of somebody else gets to know of our environment: no setting, and above all no secret, of ours. */
+export function bareEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
+  const handedOn = Object.entries(toolEnvironment(tool)).filter(([name]) => HANDED_ON.test(name));
+  return { ...Object.fromEntries(handedOn), LC_ALL: 'C', TZ: 'UTC' };
+}
+
+const HANDED_ON = /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PGSSL[A-Z]*)$/;
+
+function findFolder(program: string): string | null {
+  const newest = versionFolders().find((folder) => isProgram(join(folder, program)));
+  const onPath = findProgram(program);
+  return newest ?? (onPath === undefined ? null : dirname(onPath));
+}
+
+function versionFolders(): string[] {
+  try {
+    return readdirSync(VERSIONED)
+      .filter((name) => /^\d+$/.test(name))
+      .sort((a, b) => Number(b) - Number(a))
+      .map((name) => join(VERSIONED, name, 'bin'));
+  } catch {
+    return []; // not a Debian
+  }
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { backupKeyOf } from '../backups/backup-key';
+import { takeDump } from '../backups/postgres/take-dump';
+import { retainBackups, type Retained } from '../backups/retain-backups';
+import { JobFailure, type JobContext } from './runner/context';
+import { asCatalogued, checkDump, databaseBackup, type CheckedDump } from './runner/database-backup';
+import { defineSteps } from './runner/declaration';
+
+const HOUR_S = 3_600;
+const DAY_MS = 86_400_000;
+
+/** Dumps the database into storage, proves the dump by reading it back, and lets old ones go. */
+export const job = defineSteps({
+  name: 'db-backup',
+  purpose: 'Dumps the database into storage, encrypted; reads the dump back to prove it; removes old ones.',
+  input: z.strictObject({}),
+  schedule: { cron: '15 2 * * *', overlap: 'skip', catchUpSeconds: 12 * HOUR_S },
+  concurrency: { atMost: 1 },
+  freshness: { objective: 'a verified backup younger than 26 h', withinSeconds: 26 * HOUR_S },
+  runbook: 'db-backup.md',
+  steps: [
+    { name: 'prepare', attemptSeconds: 300, attempts: 5, run: (_input, context) => prepare(context) },
+    {
+      name: 'dump',
+      attemptSeconds: 6 * HOUR_S,
+      attempts: 3,
+      pauseSeconds: 10,
+      run: (_input, context) => dump(context),
+    },
+    { name: 'verify', attemptSeconds: 6 * HOUR_S, attempts: 3, run: (_input, context) => verify(context) },
+    { name: 'retain', attemptSeconds: HOUR_S, attempts: 3, run: (_input, context) => retain(context) },
+  ],
+});
+
+interface Prepared {
+  readonly key: string;
+}
+
+/** The name is chosen once, so that every attempt of the dump puts its object in the same place. */
+async function prepare(context: JobContext): Promise<Prepared> {
+  const { storage } = databaseBackup(context);
+  const swept = await storage.sweepParts(DAY_MS);
+  if (swept > 0) context.log.info({ swept }, 'parts of uploads that were never finished are removed');
+  return { key: backupKeyOf('dump', context.nominalAt ?? context.ports.now(), context.runId) };
+}
+
+interface Dumped {
+  readonly backupId: string;
+  readonly key: string;
+  readonly storedBytes: number;
+  readonly dumpBytes: number;
+  readonly takenAt: string;
+  readonly tables: number;
+  readonly rows: number;
+}
+
+async function dump(context: JobContext): Promise<Dumped> {
+  const ports = databaseBackup(context);
+  const { key } = context.results['prepare'] as Prepared; // what that step answered
+  const { runId, workflowId, signal } = context;
+  const manifest = await takeDump(ports, {
+    key,
+    runId,
+    workflowId,
+    signal,
+    onProgress: (doneBytes, totalBytes) => {
+      // A dump is smaller than its database: indexes are not in it.
+      const share = totalBytes === 0 ? 0 : Math.min(0.99, doneBytes / totalBytes);
+      context.progress({ doneBytes, totalBytes, share, note: 'dumping' });
+    },
+  });
+  await ports.catalogue.add(asCatalogued(manifest));
+  const dumped: Dumped = {
+    backupId: manifest.backupId,
+    key,
+    storedBytes: manifest.object.bytes,
+    dumpBytes: manifest.dump.bytes,
+    takenAt: manifest.takenAt,
+    tables: manifest.tables.length,
+    rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+  };
+  await context.evidence('db-backup', { ...dumped, object: manifest.object, steps: manifest.steps });
+  context.log.info(dumped, 'the database is dumped');
+  return dumped;
+}
+
+async function verify(context: JobContext): Promise<CheckedDump> {
+  const checked = await checkDump(context, context.results['dump'] as Dumped); // what that step answered
+  if (checked.verdict === 'passed') return checked;
+  throw new JobFailure('BACKUP_VERIFICATION_FAILED', checked.faults.join('; '));
+}
+
+async function retain(
+  context: JobContext,
+): Promise<Dumped & { readonly verification: CheckedDump; readonly retention: Retained }> {
+  const ports = databaseBackup(context);
+  const nowMs = context.ports.now().getTime();
+  const order = { kind: 'dump', jobName: context.jobName, rule: ports.rules.dump, nowMs, dryRun: false } as const;
+  const retention = await retainBackups(ports, order);
+  context.log.info(retention, 'old dumps looked through');
+  const dumped = context.results['dump'] as Dumped; // as above
+  return { ...dumped, verification: context.results['verify'] as CheckedDump, retention };
+}
