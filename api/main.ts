@@ -7,17 +7,25 @@ import { loadSettings } from '../config/load';
 import type { Settings } from '../config/schema';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
+import { loadJobs } from '../jobs/runner/load-jobs';
+import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
+import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
+import { createRunPort, createSchedulePort } from './jobs/adapters';
+import { keepJobFigures } from './jobs/figures';
+import { registerJobMetrics } from './jobs/metrics';
+import { runsWithoutRow } from './jobs/read-run';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import { databaseStores, readFleetSample } from './stores';
@@ -31,6 +39,8 @@ const SHUTDOWN_MS = 9_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const CONFIRM_CANCEL_MS = 5_000;
 const PROBE_MS = 1_800;
+/** Open event streams: a console has one or two. */
+const STREAMS = { perUser: 10, inAll: 200 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
@@ -90,6 +100,19 @@ async function main(): Promise<void> {
     monitor.stop();
   });
 
+  const jobs = {
+    declared: loadJobs(),
+    schedules: deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES),
+    figures: () => figures.read(),
+  };
+  const runs = createRunPort(db, client);
+  const figures = keepJobFigures(probes, [...jobs.declared.keys()], () => runsWithoutRow({ runs }));
+  await figures.first;
+  shutdown.add('job figures', () => {
+    figures.stop();
+  });
+  registerJobMetrics(registry, jobs);
+
   const app = createApp({
     log,
     metrics,
@@ -110,7 +133,14 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
-    workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
+    workflows: createWorkflowGateway(connection, client, {
+      ...createWorkflowStarter(client),
+      ...createJobRunStarter(client),
+    }),
+    jobs,
+    runs,
+    schedules: createSchedulePort(db, client),
+    streams: createStreamPlaces(STREAMS),
     ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
   });
   const server = createServer(app);

@@ -8,6 +8,7 @@ import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
 import type { Answer, Route, RouteInput } from './route';
+import { sendEvents, type EventStream } from './event-stream';
 import { withinTime } from './within-time';
 
 /** Every route as it was declared, and 405 for every other method on its path. */
@@ -39,7 +40,12 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
     await refuseWithoutTemporal(route, input, ports);
-    const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
+    const withinMs = ports.settings.requestTimeoutMs + (route.waitsMs?.(input) ?? 0);
+    const answer = await withinTime(route.handle(input, ports), withinMs);
+    if (route.answers[answer.status]?.stream === true) {
+      await sendEvents(answer.body as EventStream, response, ports, actor); // by its declaration
+      return;
+    }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
     response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
     response.json(answer.body);

@@ -37,7 +37,7 @@ export type HealthReport = z.input<typeof healthSchema>;
 const DEPENDENCY_NAMES = { database: 'PostgreSQL', broker: 'the MQTT broker', temporal: 'Temporal' } as const;
 
 /** From memory, at once, whatever hangs. */
-export function healthReport(monitor: HealthMonitor): HealthReport {
+export function healthReport(monitor: HealthMonitor, jobProblems: readonly string[] = []): HealthReport {
   const readable = monitor.loopsReadable();
   const feeders = monitor.loops().map((loop) => ({
     feederId: loop.rootFeederId,
@@ -50,7 +50,7 @@ export function healthReport(monitor: HealthMonitor): HealthReport {
     staleDeviceCount: loop.stale,
     notFollowingDeviceCount: loop.notFollowing,
   }));
-  const problems = [...dependencyProblems(monitor), ...feeders.flatMap(feederProblems)];
+  const problems = [...dependencyProblems(monitor), ...feeders.flatMap(feederProblems), ...jobProblems];
   return {
     status: problems.length === 0 ? 'ok' : 'degraded',
     problems,

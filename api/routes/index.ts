@@ -5,9 +5,12 @@ import { dispatchRoutes } from './dispatches';
 import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
+import { jobRoutes } from './jobs';
 import { loginRoutes } from './login';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
+import { runRoutes } from './runs';
+import { scheduleRoutes } from './schedules';
 
 /** The whole API. What stands here is served, checked, audited and documented; what does not, is not. */
 export const routes: readonly Route[] = [
@@ -16,6 +19,9 @@ export const routes: readonly Route[] = [
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,
+  ...jobRoutes,
+  ...runRoutes,
+  ...scheduleRoutes,
   ...registryRoutes,
   ...recordRoutes,
   ...loginRoutes,

@@ -5,4 +5,17 @@ export interface JobPorts {
     /** Makes partitions ahead and removes those past their time; returns their names. */
     maintain(): Promise<{ readonly made: readonly string[]; readonly removed: readonly string[] }>;
   };
+  readonly schedules: {
+    /** Accounts for the ticks since the last time, by schedule. */
+    audit: () => Promise<
+      readonly {
+        readonly scheduleId: string;
+        readonly ran: number;
+        readonly skipped: number;
+        readonly missed: number;
+        readonly paused: number;
+        readonly latestSeconds: number;
+      }[]
+    >;
+  };
 }

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
+import { auditTicks } from '../../db/tick-audit';
 import { maintainTimeSeries } from '../../db/time-series-upkeep';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { nominalTicks } from '../../jobs/runner/schedules';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
         timeSeries: {
           maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
         },
+        schedules: { audit: () => auditTicks(db, nominalTicks, Date.now()) },
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

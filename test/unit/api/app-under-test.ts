@@ -4,6 +4,7 @@ import { createApp } from '../../../api/app';
 import { createAuthentication } from '../../../api/auth/authentication';
 import { createLoginBackOff } from '../../../api/auth/login-back-off';
 import { createTokens, type Tokens } from '../../../api/auth/tokens';
+import { createStreamPlaces } from '../../../api/stream-places';
 import type { HealthMonitor } from '../../../api/health/monitor';
 import { createApiMetrics } from '../../../api/metrics';
 import type { AppPorts } from '../../../api/ports';
@@ -95,7 +96,17 @@ export interface AnswerBody {
   readonly openapi: string;
 }
 
-type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'workflows';
+type Store =
+  | 'jobs'
+  | 'runs'
+  | 'schedules'
+  | 'feeders'
+  | 'loops'
+  | 'devices'
+  | 'telemetry'
+  | 'dispatches'
+  | 'registry'
+  | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -121,6 +132,10 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     devices: only('devices', given.devices),
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
+    jobs: { declared: new Map(), schedules: [], figures: () => null, ...given.jobs },
+    runs: only('runs', given.runs),
+    schedules: only('schedules', given.schedules),
+    streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     registry: only('registry', given.registry),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {
