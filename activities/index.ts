@@ -9,7 +9,8 @@ import {
   type PublishSetpointsInput,
   type PublishSetpointsPorts,
 } from './publish-setpoints';
-import type { DispatchStore, SupervisionStore, WorkflowStarter } from './ports';
+import type { DispatchStore, SupervisionStore, SupervisorTicks, WorkflowStarter } from './ports';
+import { superviseRuns, type RunSupervision } from './supervise-runs';
 
 export interface ControlPorts {
   readonly plan: PlanCyclePorts;
@@ -17,6 +18,8 @@ export interface ControlPorts {
   readonly dispatches: DispatchStore;
   readonly supervision: SupervisionStore;
   readonly workflows: WorkflowStarter;
+  readonly jobRuns: RunSupervision;
+  readonly ticks: SupervisorTicks;
 }
 
 /** The hands of the control queue's workflows; each is safe to run twice. */
@@ -35,6 +38,8 @@ export const createControlActivities = (ports: ControlPorts) => ({
 
   /** Starts what should run and does not, or has not planned lately; starting what runs does nothing. */
   async startWhatShouldRun(): Promise<StartedWorkflows> {
+    const { workflowExecution, scheduledTimestampMs } = Context.current().info;
+    if (workflowExecution !== undefined) await ports.ticks.ran(workflowExecution.workflowId, scheduledTimestampMs);
     const wanted = await ports.supervision.wanted();
     const running = await ports.workflows.running();
     const roots = wanted.roots.filter(
@@ -44,9 +49,11 @@ export const createControlActivities = (ports: ControlPorts) => ({
     const dispatches = wanted.dispatches.filter(({ dispatchId }) => !running.has(dispatchWorkflowId(dispatchId)));
     for (const { dispatchId, rootFeederId } of dispatches)
       await ports.workflows.startDispatch(dispatchId, rootFeederId);
+    const runs = await superviseRuns(ports.jobRuns, running);
     return {
       roots: roots.map(({ rootFeederId }) => rootFeederId),
       dispatches: dispatches.map(({ dispatchId }) => dispatchId),
+      runs,
     };
   },
 });

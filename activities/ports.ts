@@ -78,3 +78,8 @@ export interface WorkflowStarter {
   startControlLoop(rootFeederId: string): Promise<void>;
   startDispatch(dispatchId: string, rootFeederId: string): Promise<void>;
 }
+
+/** The supervisor's own ticks, which leave no run: told by the id that its schedule gave the workflow. */
+export interface SupervisorTicks {
+  ran(workflowId: string, atMs: number): Promise<void>;
+}

@@ -158,11 +158,41 @@ export const ERROR_PAGES = {
     meaning: 'Temporal knows no open workflow of this loop. A loop that should run is started within a minute.',
     remedy: 'See whether the root is enabled and a control worker is up; try again in a minute.',
   },
+  JOB_NOT_FOUND: {
+    status: 404,
+    title: 'Unknown job',
+    meaning: 'This version declares no job of this name.',
+    remedy: '`GET /api/jobs` lists all of them.',
+  },
+  JOB_ALREADY_RUNNING: {
+    status: 409,
+    title: 'The job runs already',
+    meaning: 'As many runs as the job takes at a time go on or wait; `activeRun` is the oldest. Nothing was started.',
+    remedy: 'Follow that run with `GET {activeRun}/events`, cancel it, or ask again when it is over.',
+  },
+  RUN_NOT_FOUND: {
+    status: 404,
+    title: 'Unknown run',
+    meaning: 'No run has this id.',
+    remedy: '`GET /api/runs` lists them, newest first.',
+  },
+  RUN_OVER: {
+    status: 409,
+    title: 'The run is over',
+    meaning: 'It has ended, and what has ended is neither cancelled nor terminated any more.',
+    remedy: 'See how it ended with `GET /api/runs/{runId}`; `POST …/run-again` starts another with the same input.',
+  },
+  SCHEDULE_NOT_FOUND: {
+    status: 404,
+    title: 'Unknown schedule',
+    meaning: 'This deployment has no schedule of this id, or its control worker has not made it yet.',
+    remedy: '`GET /api/schedules` lists them; which jobs have one is in docs/jobs.md and `JOB_SCHEDULES`.',
+  },
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many attempts',
-    meaning: 'There were too many failed log-ins in a row.',
-    remedy: 'Wait as long as `Retry-After` says, then try again.',
+    meaning: 'There were too many failed log-ins in a row, or there are too many open event streams.',
+    remedy: 'Wait as long as `Retry-After` says, then try again; close streams that nobody reads.',
   },
   DATABASE_UNAVAILABLE: {
     status: 503,

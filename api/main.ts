@@ -8,22 +8,30 @@ import type { Settings } from '../config/schema';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
+import { loadJobs } from '../jobs/runner/load-jobs';
+import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
+import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
+import { createRunPort, createSchedulePort, jobsInTemporal, type JobsInTemporal } from './jobs/adapters';
+import { keepJobFigures } from './jobs/figures';
+import { registerJobMetrics } from './jobs/metrics';
+import { runsWithoutRow } from './jobs/read-run';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import type { WorkflowPort } from './ports';
 import { registerRestoreMetrics } from './restore-metrics';
-import { quarantinedWorkflows } from './quarantined-workflows';
+import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
 import { connectForRequests } from './temporal/connection';
@@ -35,6 +43,8 @@ const SHUTDOWN_MS = 9_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const CONFIRM_CANCEL_MS = 5_000;
 const PROBE_MS = 1_800;
+/** Open event streams: a console has one or two. */
+const STREAMS = { perUser: 10, inAll: 200 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
@@ -81,6 +91,19 @@ async function main(): Promise<void> {
     monitor.stop();
   });
 
+  const jobs = {
+    declared: loadJobs(),
+    schedules: deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES),
+    figures: () => figures.read(),
+  };
+  const runs = createRunPort(db, temporal.jobs);
+  const figures = keepJobFigures(probes, [...jobs.declared.keys()], () => runsWithoutRow({ runs }));
+  await figures.first;
+  shutdown.add('job figures', () => {
+    figures.stop();
+  });
+  registerJobMetrics(registry, jobs);
+
   const app = createApp({
     log,
     metrics,
@@ -102,6 +125,10 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
+    jobs,
+    runs,
+    schedules: createSchedulePort(db, temporal.jobs),
+    streams: createStreamPlaces(STREAMS),
     workflows: temporal.workflows,
     ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
   });
@@ -124,6 +151,7 @@ async function main(): Promise<void> {
 interface Temporal {
   readonly check: () => Promise<void>;
   readonly workflows: WorkflowPort;
+  readonly jobs: JobsInTemporal;
 }
 
 function openTemporal(settings: Settings, shutdown: ShutdownList): Temporal {
@@ -132,12 +160,20 @@ function openTemporal(settings: Settings, shutdown: ShutdownList): Temporal {
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return {
     check: () => checkTemporal(connection, PROBE_MS),
-    workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
+    workflows: createWorkflowGateway(connection, client, {
+      ...createWorkflowStarter(client),
+      ...createJobRunStarter(client),
+    }),
+    jobs: jobsInTemporal(client),
   };
 }
 
 const notAsked = (): Promise<never> => Promise.reject(new Error('not asked: this process is quarantined'));
-const quarantinedTemporal: Temporal = { check: notAsked, workflows: quarantinedWorkflows };
+const quarantinedTemporal: Temporal = {
+  check: notAsked,
+  workflows: quarantinedWorkflows,
+  jobs: quarantinedJobs,
+};
 
 function openBroker(settings: Settings, shutdown: ShutdownList, context: BrokerContext): BrokerConnection {
   const broker = connectToBroker(

@@ -10,7 +10,16 @@ export interface ApiMetrics {
   readonly auditFailures: Counter;
 }
 
-export const WORKFLOW_MESSAGES = ['wake', 'stop', 'start-loop', 'start-dispatch', 'tell-dispatch'] as const;
+export const WORKFLOW_MESSAGES = [
+  'wake',
+  'stop',
+  'start-loop',
+  'start-dispatch',
+  'tell-dispatch',
+  'start-run',
+  'cancel-run',
+  'terminate-run',
+] as const;
 export type WorkflowMessage = (typeof WORKFLOW_MESSAGES)[number];
 
 export function createApiMetrics(registry: Registry): ApiMetrics {

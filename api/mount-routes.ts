@@ -7,6 +7,7 @@ import { failureOf, HttpFailure } from './problem';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
+import { sendEvents, type EventStream } from './event-stream';
 import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
 
@@ -41,7 +42,12 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     refuseToBeLookedAtOnly(route, ports);
     await refuseWithoutTemporal(route, input, ports);
     await refuseWhileQuarantined(route, ports);
-    const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
+    const withinMs = ports.settings.requestTimeoutMs + (route.waitsMs?.(input) ?? 0);
+    const answer = await withinTime(route.handle(input, ports), withinMs);
+    if (route.answers[answer.status]?.stream === true) {
+      await sendEvents(answer.body as EventStream, response, ports, actor); // by its declaration
+      return;
+    }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
     response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
     response.json(answer.body);

@@ -19,6 +19,7 @@ const problemSchema = z
       }),
     ),
     conflictsWith: z.array(z.uuid()).optional().describe('Dispatches that exclude the one asked for.'),
+    activeRun: z.string().optional().describe('The run that goes on in place of the one asked for.'),
   })
   .meta({ id: 'Problem', description: 'RFC 9457.' });
 
@@ -67,11 +68,11 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
 
 const answersOf = (route: Route): ZodOpenApiOperationObject['responses'] =>
   Object.fromEntries(
-    Object.entries(route.answers).map(([status, { description, schema, headers = {} }]) => [
+    Object.entries(route.answers).map(([status, { description, schema, stream, headers = {} }]) => [
       status,
       {
         description,
-        content: { 'application/json': { schema } },
+        content: { [stream === true ? 'text/event-stream' : 'application/json']: { schema } },
         headers: z.object(
           Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, z.string().describe(meaning)])),
         ),

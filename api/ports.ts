@@ -15,6 +15,8 @@ import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
 import type { DispatchPort } from './dispatch/ports';
 import type { FleetPicture } from './feeder-view';
+import type { StreamPlaces } from './stream-places';
+import type { JobsPort, RunPort, SchedulePort } from './jobs/ports';
 import type { HealthMonitor } from './health/monitor';
 import type { ApiMetrics } from './metrics';
 
@@ -32,6 +34,10 @@ export interface AppPorts {
   readonly devices: DevicePort;
   readonly telemetry: TelemetryPort;
   readonly dispatches: DispatchPort;
+  readonly jobs: JobsPort;
+  readonly runs: RunPort;
+  readonly schedules: SchedulePort;
+  readonly streams: StreamPlaces;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
   readonly envelopes: EnvelopePort;
   readonly quarantine: QuarantinePort;
@@ -123,4 +129,7 @@ export interface WorkflowPort {
   startControlLoop(rootFeederId: string): Promise<void>;
   startDispatch(dispatchId: string, rootFeederId: string, summary: string): Promise<void>;
   tellDispatch(dispatchId: string): Promise<void>;
+  startJobRun(run: { readonly runId: string; readonly jobName: string; readonly input: unknown }): Promise<void>;
+  cancelJobRun(workflowId: string): Promise<void>;
+  terminateJobRun(workflowId: string, reason: string): Promise<void>;
 }

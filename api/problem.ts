@@ -13,12 +13,15 @@ export interface Problem {
   readonly errors: readonly FieldFault[];
   /** Dispatches that exclude the one asked for. */
   readonly conflictsWith?: readonly string[];
+  /** The run that goes on in place of the one asked for. */
+  readonly activeRun?: string;
 }
 
 /** A failure that says more over HTTP than its code: headers, or the dispatches it collides with. */
 export class HttpFailure extends DermsError {
   readonly headers: Readonly<Record<string, string>>;
   readonly conflictsWith: readonly string[];
+  readonly activeRun: string | undefined;
 
   constructor(
     code: ErrorCode,
@@ -28,11 +31,13 @@ export class HttpFailure extends DermsError {
       readonly faults?: readonly FieldFault[];
       readonly headers?: Readonly<Record<string, string>>;
       readonly conflictsWith?: readonly string[];
+      readonly activeRun?: string;
     } = {},
   ) {
     super(code, message, { cause: options.cause, faults: options.faults ?? [] });
     this.headers = options.headers ?? {};
     this.conflictsWith = options.conflictsWith ?? [];
+    this.activeRun = options.activeRun;
   }
 }
 
@@ -63,6 +68,7 @@ export function failureOf(thrown: unknown): Failure {
 export function problemOf(error: DermsError, requestId: string): Problem {
   const { status, title } = ERROR_PAGES[error.code];
   const conflictsWith = error instanceof HttpFailure ? error.conflictsWith : [];
+  const activeRun = error instanceof HttpFailure ? error.activeRun : undefined;
   return {
     type: errorPageUrl(error.code),
     title,
@@ -72,6 +78,7 @@ export function problemOf(error: DermsError, requestId: string): Problem {
     requestId,
     errors: error.faults,
     ...(conflictsWith.length > 0 ? { conflictsWith } : {}),
+    ...(activeRun === undefined ? {} : { activeRun }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { DermsError } from '../domain/errors';
+import type { JobsInTemporal } from './jobs/adapters';
 import type { WorkflowPort } from './ports';
 
 const WHY = 'this process is quarantined and knows no Temporal';
@@ -13,4 +14,14 @@ export const quarantinedWorkflows: WorkflowPort = {
   startControlLoop: refuse,
   startDispatch: refuse,
   tellDispatch: refuse,
+  startJobRun: refuse,
+  cancelJobRun: refuse,
+  terminateJobRun: refuse,
+};
+
+/** Runs are their rows alone. */
+export const quarantinedJobs: JobsInTemporal = {
+  queues: { workersOf: refuse, openRuns: () => Promise.resolve([]) },
+  schedules: { pause: refuse, resume: refuse, trigger: refuse },
+  closedAs: refuse,
 };

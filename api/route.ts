@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Role } from '../config/auth-users';
 import type { Actor } from '../db/audit';
 import type { ErrorCode } from '../domain/errors';
+import type { EventStream } from './event-stream';
 import type { AppPorts } from './ports';
 
 /**
@@ -30,6 +31,8 @@ export interface Route {
   readonly answers: Answers;
   /** Failures of its own; those that every route has are added to the page. */
   readonly errors: readonly ErrorCode[];
+  /** Longest that it waits on the caller's behalf, on top of what every request may take, ms. */
+  readonly waitsMs?: (input: RouteInput) => number;
   /** What needs a workflow to act is refused before anything is written when Temporal is known to be away. */
   readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
   /** What does not only read is refused while the database is quarantined, unless it says this. */
@@ -45,12 +48,24 @@ export const refusedWhileQuarantined = ({ method, worksWhileQuarantined = false 
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 export type Tag =
-  'Feeders' | 'Control loop' | 'Devices' | 'Dispatches' | 'Registry' | 'Quarantine' | 'Audit' | 'Login' | 'Health';
+  | 'Feeders'
+  | 'Control loop'
+  | 'Devices'
+  | 'Dispatches'
+  | 'Jobs'
+  | 'Schedules'
+  | 'Registry'
+  | 'Quarantine'
+  | 'Audit'
+  | 'Login'
+  | 'Health';
 
 export type Answers = Readonly<Record<number, AnswerDeclaration>>;
 export interface AnswerDeclaration {
   readonly description: string;
   readonly schema: z.ZodType;
+  /** `text/event-stream`: the body is an `EventStream`, and the schema is that of one event's data. */
+  readonly stream?: true;
   /** Names of headers that this answer carries, each with its meaning. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -85,20 +100,21 @@ interface TypedInput<Params, Query, Headers, Body> {
 type TypedAnswer<A extends Answers> = {
   [Status in keyof A & number]: {
     readonly status: Status;
-    readonly body: z.input<A[Status]['schema']>;
+    readonly body: A[Status] extends { readonly stream: true } ? EventStream : z.input<A[Status]['schema']>;
     readonly headers?: Readonly<Record<string, string>>;
   };
 }[keyof A & number];
 
 interface TypedRoute<Params, Query, Headers, Body, A extends Answers> extends Omit<
   Route,
-  'params' | 'query' | 'headers' | 'body' | 'answers' | 'needsTemporal' | 'audit' | 'handle'
+  'params' | 'query' | 'headers' | 'body' | 'answers' | 'waitsMs' | 'needsTemporal' | 'audit' | 'handle'
 > {
   readonly params?: Params;
   readonly query?: Query;
   readonly headers?: Headers;
   readonly body?: Body;
   readonly answers: A;
+  readonly waitsMs?: (input: TypedInput<Params, Query, Headers, Body>) => number;
   readonly needsTemporal?: boolean | ((input: TypedInput<Params, Query, Headers, Body>) => boolean);
   readonly audit?: {
     readonly action: string;

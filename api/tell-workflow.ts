@@ -13,7 +13,12 @@ type Telling = Pick<AppPorts, 'log' | 'metrics' | 'workflows'>;
 export async function tellWorkflow(
   { log, metrics, workflows }: Telling,
   message: WorkflowMessage,
-  about: { readonly feederId?: string; readonly dispatchId?: string; readonly requestId: string },
+  about: {
+    readonly feederId?: string;
+    readonly dispatchId?: string;
+    readonly runId?: string;
+    readonly requestId: string;
+  },
   send: (workflows: AppPorts['workflows']) => Promise<void>,
 ): Promise<boolean> {
   try {

@@ -110,4 +110,6 @@ export interface WantedWorkflows {
 export interface StartedWorkflows {
   readonly roots: readonly string[];
   readonly dispatches: readonly string[];
+  /** Ids of runs of jobs. */
+  readonly runs: readonly string[];
 }

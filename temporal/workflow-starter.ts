@@ -17,7 +17,7 @@ const CALL_TIMEOUT_MS = 3_000;
 /** A worker that died in a workflow task costs this long. */
 const WORKFLOW_TASK_TIMEOUT = '5s';
 
-const RUNNING = `ExecutionStatus = 'Running' and WorkflowType in ('controlLoop', 'dispatch')`;
+const RUNNING = `ExecutionStatus = 'Running' and WorkflowType in ('controlLoop', 'dispatch', 'job')`;
 
 const START_ONCE = {
   taskQueue: TASK_QUEUES.control,

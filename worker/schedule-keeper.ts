@@ -1,6 +1,9 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from '../observability/logger';
+import { createScheduleControl } from '../temporal/schedule-control';
 import { ensureSchedules, triggerSupervisor, type JobScheduleWanted } from '../temporal/schedules';
+import { SUPERVISOR_SCHEDULE_ID } from '../workflows/messages';
+import type { ScheduleRecords } from './schedule-records';
 
 /** How often we look whether the schedules are there: an empty Temporal server is filled again within this, ms. */
 const LOOK_EVERY_MS = 10_000;
@@ -8,18 +11,30 @@ const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * Makes the schedules at start-up and whenever they have gone, and runs the supervisor then, so that loops and open
- * dispatches come back with an empty Temporal server. Returns what stops it.
+ * dispatches come back with an empty Temporal server. What it declares, and which schedules it sees paused, is written
+ * down: that is what every tick is held against. Returns what stops it.
  */
-export function keepSchedules(client: Client, jobs: readonly JobScheduleWanted[], log: Logger): () => void {
+export function keepSchedules(
+  client: Client,
+  jobs: readonly JobScheduleWanted[],
+  records: ScheduleRecords,
+  log: Logger,
+): () => void {
   let trigger = true;
   let reported = false;
+  const control = createScheduleControl(client);
   const look = async (): Promise<void> => {
     try {
+      await records.declare(jobs); // before Temporal makes its first tick
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
         const touched = await ensureSchedules(client, jobs);
         if (touched.length > 0) log.info({ schedules: touched }, 'schedules made or updated');
         if (trigger || touched.length > 0) await triggerSupervisor(client);
       });
+      for (const scheduleId of [SUPERVISOR_SCHEDULE_ID, ...jobs.map((job) => job.scheduleId)]) {
+        const state = await control.describe(scheduleId);
+        if (state !== null) await records.observe({ scheduleId, ...state });
+      }
       trigger = false;
       reported = false;
     } catch (err) {

@@ -43,7 +43,11 @@ export interface ProcessKind {
 const DEPENDENCY_NAMES = { database: 'PostgreSQL', broker: 'the MQTT broker', temporal: 'Temporal' } as const;
 
 /** From memory, at once, whatever hangs. */
-export function healthReport(monitor: HealthMonitor, process: ProcessKind): HealthReport {
+export function healthReport(
+  monitor: HealthMonitor,
+  process: ProcessKind,
+  jobProblems: readonly string[] = [],
+): HealthReport {
   const quarantined = process.quarantined || monitor.quarantine() !== null;
   const readable = monitor.loopsReadable();
   const feeders = monitor.loops().map((loop) => ({
@@ -61,6 +65,7 @@ export function healthReport(monitor: HealthMonitor, process: ProcessKind): Heal
     ...quarantineProblems(monitor, process),
     ...dependencyProblems(monitor, process),
     ...feeders.flatMap(feederProblems),
+    ...jobProblems,
   ];
   return {
     status: problems.length === 0 ? 'ok' : 'degraded',

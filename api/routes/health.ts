@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { healthReport, healthSchema } from '../health/report';
+import { staleJobs } from '../jobs/freshness';
 import { answer, defineRoute, type Route } from '../route';
 
 export const healthRoutes: readonly Route[] = [
@@ -13,7 +14,8 @@ export const healthRoutes: readonly Route[] = [
     role: 'anyone',
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
-    handle: (_input, { health, settings }) => Promise.resolve(answer(200, healthReport(health, settings))),
+    handle: (_input, { health, jobs, settings }) =>
+      Promise.resolve(answer(200, healthReport(health, settings, staleJobs(jobs)))),
   }),
 
   defineRoute({

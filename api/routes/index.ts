@@ -6,10 +6,13 @@ import { envelopeRoutes } from './envelopes';
 import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
+import { jobRoutes } from './jobs';
 import { loginRoutes } from './login';
 import { quarantineRoutes } from './quarantine';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
+import { runRoutes } from './runs';
+import { scheduleRoutes } from './schedules';
 
 /** The whole API. What stands here is served, checked, audited and documented; what does not, is not. */
 export const routes: readonly Route[] = [
@@ -19,6 +22,9 @@ export const routes: readonly Route[] = [
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,
+  ...jobRoutes,
+  ...runRoutes,
+  ...scheduleRoutes,
   ...registryRoutes,
   ...quarantineRoutes,
   ...recordRoutes,

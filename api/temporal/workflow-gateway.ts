@@ -15,6 +15,13 @@ export interface WorkflowStarterPort {
   tellDispatch(dispatchId: string): Promise<void>;
 }
 
+/** What `temporal/job-run-starter.ts` offers. */
+export interface JobRunStarterPort {
+  startJobRun(run: { readonly runId: string; readonly jobName: string; readonly input: unknown }): Promise<unknown>;
+  cancelJobRun(workflowId: string): Promise<void>;
+  terminateJobRun(workflowId: string, reason: string): Promise<void>;
+}
+
 /** A person waits: a query without a worker to answer it would wait for ever. */
 const QUERY_MS = 1_500;
 /** The client's deadline is not sharp. Ours is. */
@@ -26,7 +33,7 @@ const PAUSES_MS = [50, 150, 400];
 export function createWorkflowGateway(
   connection: Connection,
   client: Client,
-  starter: WorkflowStarterPort,
+  starter: WorkflowStarterPort & JobRunStarterPort,
 ): WorkflowPort {
   const availability = createAvailability(connection, () => performance.now());
   const message = async (send: () => Promise<void>): Promise<void> => {
@@ -55,6 +62,12 @@ export function createWorkflowGateway(
     startDispatch: (dispatchId, rootFeederId, summary) =>
       message(() => starter.startDispatch(dispatchId, rootFeederId, summary)),
     tellDispatch: (dispatchId) => message(() => starter.tellDispatch(dispatchId)),
+    startJobRun: (run) =>
+      message(async () => {
+        await starter.startJobRun(run);
+      }),
+    cancelJobRun: (workflowId) => message(() => starter.cancelJobRun(workflowId)),
+    terminateJobRun: (workflowId, reason) => message(() => starter.terminateJobRun(workflowId, reason)),
   };
 }
 

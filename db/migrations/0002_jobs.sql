@@ -42,6 +42,8 @@ create unique index job_runs_idempotency on job_runs (requested_by, idempotency_
 create index job_runs_by_request on job_runs (requested_at desc, run_id desc);
 create index job_runs_by_job on job_runs (job_name, requested_at desc, run_id desc);
 create index job_runs_open on job_runs (requested_at) where finished_at is null or released_at is null and slot is not null;
+create index job_runs_successes on job_runs (job_name, finished_at desc) where state = 'succeeded';
+create index job_runs_by_outcome on job_runs (job_name, state);
 create index job_runs_by_tick on job_runs (schedule_id, nominal_at) where schedule_id is not null;
 
 -- Numbered by run without gaps, so that a reader that was cut off goes on where it was.
@@ -65,13 +67,18 @@ create index job_evidence_by_run on job_evidence (run_id, id);
 
 -- The schedules this deployment has, as they were declared and as they were last seen.
 create table schedules (
-  schedule_id   text primary key,
-  job_name      text,
-  cron          text not null,
-  declared_at   timestamptz not null default now(),
+  schedule_id      text primary key,
+  job_name         text,
+  cron             text not null,
+  overlap          text not null check (overlap in ('skip', 'buffer-one')),
+  catch_up_seconds double precision not null,
+  -- Since it has these times.
+  times_since      timestamptz not null default now(),
+  -- First of all; freshness counts from here until the job has succeeded once.
+  declared_at      timestamptz not null default now(),
   -- Ticks up to here are accounted for.
-  audited_until timestamptz not null default now(),
-  retired_at    timestamptz
+  audited_until    timestamptz not null default now(),
+  retired_at       timestamptz
 );
 
 -- When a schedule was seen paused, and when it was seen to go on.

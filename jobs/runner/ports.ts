@@ -9,6 +9,19 @@ import type { LiveSystem } from '../../backups/restore/target-server';
 export interface JobPorts {
   readonly now: () => Date;
   readonly timeSeries: TimeSeriesPort;
+  readonly schedules: {
+    /** Accounts for the ticks since the last time, by schedule. */
+    audit: () => Promise<
+      readonly {
+        readonly scheduleId: string;
+        readonly ran: number;
+        readonly skipped: number;
+        readonly missed: number;
+        readonly paused: number;
+        readonly latestSeconds: number;
+      }[]
+    >;
+  };
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */
   readonly mqttBackup: MqttBackupPorts | string;
   /** The same of the database. */

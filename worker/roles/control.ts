@@ -6,10 +6,14 @@ import { openSetpointPublisher } from '../../broker/setpoint-publisher';
 import { policyNumbers } from '../../config/policy';
 import { topics } from '../../contracts/topics';
 import { createDispatchProgress } from '../../db/dispatch-progress';
+import { createJobRunSupervision } from '../../db/job-run-supervision';
+import { createJobRunStore } from '../../db/job-runs';
 import { createPlanStore } from '../../db/plan-store';
 import { createSetpointStore } from '../../db/setpoint-store';
 import { planTree } from '../../domain/plan-tree';
 import { setpointTtlSeconds } from '../../domain/setpoint-life';
+import { closedWorkflow } from '../../temporal/closed-workflow';
+import { createJobRunStarter } from '../../temporal/job-run-starter';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { deployedSchedules } from '../../jobs/runner/schedules';
@@ -18,6 +22,7 @@ import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
+import { createScheduleRecords, recordSupervisorTick } from '../schedule-records';
 import { startTemporalWorker } from '../temporal-worker';
 
 const MAX_CONCURRENT_ACTIVITIES = 50;
@@ -50,6 +55,7 @@ async function main(): Promise<void> {
   shutdown.add('broker', () => publisher.close());
 
   const dispatches = createDispatchProgress(db);
+  const runs = createJobRunStore(db);
   const activities = createControlActivities({
     plan: {
       plans: createPlanStore(db, {
@@ -70,6 +76,12 @@ async function main(): Promise<void> {
     dispatches,
     supervision: dispatches,
     workflows: createWorkflowStarter(client),
+    jobRuns: {
+      runs: { ...createJobRunSupervision(db), settle: runs.settle },
+      startJobRun: createJobRunStarter(client).startJobRun,
+      closedAs: (workflowId) => closedWorkflow(client, workflowId),
+    },
+    ticks: { ran: (workflowId, atMs) => recordSupervisorTick(db, workflowId, atMs) },
   });
   await startTemporalWorker(role, {
     connection,
@@ -78,7 +90,7 @@ async function main(): Promise<void> {
     activities: withControlMetrics(activities, registry),
     maxConcurrentActivities: MAX_CONCURRENT_ACTIVITIES,
   });
-  shutdown.add('schedules', keepSchedules(client, schedules, log));
+  shutdown.add('schedules', keepSchedules(client, schedules, createScheduleRecords(db), log));
   missing.delete('Temporal');
   log.info('ready');
 }

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
+import { auditTicks } from '../../db/tick-audit';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { nominalTicks } from '../../jobs/runner/schedules';
 import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
@@ -40,6 +42,7 @@ async function main(): Promise<void> {
       logOf: (fields) => log.child(fields),
       job: {
         now: () => new Date(),
+        schedules: { audit: () => auditTicks(db, nominalTicks, Date.now()) },
         timeSeries: createTimeSeriesPort(db, settings),
         mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),

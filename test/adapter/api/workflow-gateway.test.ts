@@ -2,6 +2,7 @@ import { Client, type Connection } from '@temporalio/client';
 import { connectForRequests } from '../../../api/temporal/connection';
 import { createWorkflowGateway } from '../../../api/temporal/workflow-gateway';
 import type { WorkflowPort } from '../../../api/ports';
+import { createJobRunStarter } from '../../../temporal/job-run-starter';
 import { freePort } from '../../../servers/free-port';
 import { createWorkflowStarter } from '../../../temporal/workflow-starter';
 import { createTestNamespace, eventually, type TestNamespace } from '../../support/servers';
@@ -16,7 +17,10 @@ describe('with Temporal there', () => {
     namespace = await createTestNamespace();
     connection = connectForRequests(namespace.address);
     const client = new Client({ connection, namespace: namespace.namespace });
-    workflows = createWorkflowGateway(connection, client, createWorkflowStarter(client));
+    workflows = createWorkflowGateway(connection, client, {
+      ...createWorkflowStarter(client),
+      ...createJobRunStarter(client),
+    });
   });
   afterAll(async () => {
     await connection.close();
@@ -70,7 +74,10 @@ describe('with Temporal away', () => {
   beforeAll(async () => {
     connection = connectForRequests(`127.0.0.1:${String(await freePort())}`);
     const client = new Client({ connection, namespace: 'derms' });
-    workflows = createWorkflowGateway(connection, client, createWorkflowStarter(client));
+    workflows = createWorkflowGateway(connection, client, {
+      ...createWorkflowStarter(client),
+      ...createJobRunStarter(client),
+    });
   });
   afterAll(() => connection.close());
 

@@ -4,6 +4,7 @@ import { createApp } from '../../../api/app';
 import { createAuthentication } from '../../../api/auth/authentication';
 import { createLoginBackOff } from '../../../api/auth/login-back-off';
 import { createTokens, type Tokens } from '../../../api/auth/tokens';
+import { createStreamPlaces } from '../../../api/stream-places';
 import type { HealthMonitor } from '../../../api/health/monitor';
 import { createApiMetrics } from '../../../api/metrics';
 import type { AppPorts } from '../../../api/ports';
@@ -97,7 +98,18 @@ export interface AnswerBody {
 }
 
 type Store =
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'quarantine' | 'workflows';
+  | 'jobs'
+  | 'runs'
+  | 'schedules'
+  | 'feeders'
+  | 'loops'
+  | 'devices'
+  | 'telemetry'
+  | 'dispatches'
+  | 'registry'
+  | 'envelopes'
+  | 'quarantine'
+  | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -123,6 +135,10 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     devices: only('devices', given.devices),
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
+    jobs: { declared: new Map(), schedules: [], figures: () => null, ...given.jobs },
+    runs: only('runs', given.runs),
+    schedules: only('schedules', given.schedules),
+    streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     registry: only('registry', given.registry),
     envelopes: only('envelopes', given.envelopes),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),

@@ -84,6 +84,20 @@ it('everything that changes something leaves refused attempts in the audit', () 
 
 it('who may do what', () => {
   expect(Object.fromEntries(routes.map((route) => [nameOf(route), route.role]))).toEqual({
+    'GET /api/jobs': 'viewer',
+    'GET /api/jobs/{jobName}': 'viewer',
+    'POST /api/jobs/{jobName}/runs': 'operator',
+    'GET /api/runs': 'viewer',
+    'GET /api/runs/{runId}': 'viewer',
+    'GET /api/runs/{runId}/events': 'viewer',
+    'POST /api/runs/{runId}/cancel': 'operator',
+    'POST /api/runs/{runId}/run-again': 'operator',
+    'POST /api/runs/{runId}/terminate': 'admin',
+    'GET /api/schedules': 'viewer',
+    'GET /api/schedules/{scheduleId}': 'viewer',
+    'POST /api/schedules/{scheduleId}/pause': 'operator',
+    'POST /api/schedules/{scheduleId}/resume': 'operator',
+    'POST /api/schedules/{scheduleId}/trigger': 'operator',
     'POST /api/auth/login': 'anyone',
     'GET /api/health': 'anyone',
     'GET /api/ready': 'anyone',

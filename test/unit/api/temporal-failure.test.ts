@@ -1,7 +1,11 @@
 import { Client, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { connectForRequests } from '../../../api/temporal/connection';
 import { temporalFailureOf } from '../../../api/temporal/temporal-failure';
-import { createWorkflowGateway, type WorkflowStarterPort } from '../../../api/temporal/workflow-gateway';
+import {
+  createWorkflowGateway,
+  type JobRunStarterPort,
+  type WorkflowStarterPort,
+} from '../../../api/temporal/workflow-gateway';
 import { DermsError } from '../../../domain/errors';
 
 /** What gRPC throws, as far as the client's own tests of it look. */
@@ -30,7 +34,10 @@ describe('a message to a workflow', () => {
   const client = new Client({ connection });
   afterAll(() => connection.close());
   const unexpected = () => Promise.reject(new Error('unexpected'));
-  const others: WorkflowStarterPort = {
+  const others: WorkflowStarterPort & JobRunStarterPort = {
+    startJobRun: unexpected,
+    cancelJobRun: unexpected,
+    terminateJobRun: unexpected,
     startControlLoop: unexpected,
     startDispatch: unexpected,
     wakeControlLoop: unexpected,

@@ -1,0 +1,102 @@
+import type { Client } from '@temporalio/client';
+import { appendAudit } from '../../db/audit';
+import { cancelJobRun, orderJobRun, terminateJobRun } from '../../db/job-orders';
+import { findJobRun, knownJobRuns, listEvidence, listJobRuns, listRunEvents } from '../../db/job-run-reads';
+import { createJobRunStore } from '../../db/job-runs';
+import type { Database } from '../../db/pool';
+import { listPauses, listSchedules, listTicks, recordPause } from '../../db/schedules';
+import { DermsError } from '../../domain/errors';
+import { closedWorkflow } from '../../temporal/closed-workflow';
+import { createJobQueues } from '../../temporal/job-queues';
+import { createScheduleControl } from '../../temporal/schedule-control';
+import { temporalFailureOf } from '../temporal/temporal-failure';
+import { remembered } from './remembered';
+import type { RunPort, ScheduleOrder, SchedulePort } from './ports';
+
+/** What Temporal is asked for on behalf of readers is this old at most, ms. */
+const FRESH_MS = 3_000;
+
+/** What Temporal is asked about runs and schedules; a quarantined process has a stand-in. */
+export interface JobsInTemporal {
+  readonly queues: ReturnType<typeof createJobQueues>;
+  readonly schedules: Pick<ReturnType<typeof createScheduleControl>, 'pause' | 'resume' | 'trigger'>;
+  readonly closedAs: RunPort['closedAs'];
+}
+
+export const jobsInTemporal = (client: Client): JobsInTemporal => ({
+  queues: createJobQueues(client),
+  schedules: createScheduleControl(client),
+  closedAs: (workflowId) => closedWorkflow(client, workflowId),
+});
+
+/** Runs as rows in Postgres and workflows in Temporal. */
+export function createRunPort(db: Database, { queues, closedAs }: Omit<JobsInTemporal, 'schedules'>): RunPort {
+  const { settle } = createJobRunStore(db);
+  const workers = remembered(FRESH_MS, (queue: string) => orElse(queues.workersOf(queue), null));
+  const open = remembered(FRESH_MS, () => orElse(queues.openRuns(), []));
+  return {
+    order: (order) => orderJobRun(db, order),
+    cancel: (order) => cancelJobRun(db, order),
+    terminate: (order) => terminateJobRun(db, order),
+    list: (filter) => listJobRuns(db, filter),
+    find: (runId) => findJobRun(db, runId),
+    known: (runIds) => knownJobRuns(db, runIds),
+    events: (runId, afterSeq, limit) => listRunEvents(db, runId, afterSeq, limit),
+    evidence: (runId) => listEvidence(db, runId),
+    settle,
+    closedAs,
+    workersOf: workers,
+    openWorkflows: () => open('all'),
+  };
+}
+
+/** Schedules: their rows and ticks in Postgres, their hands in Temporal. */
+export function createSchedulePort(
+  db: Database,
+  { schedules: control }: Pick<JobsInTemporal, 'schedules'>,
+): SchedulePort {
+  /** In Temporal first: what fails after it, the schedule keeper sees and writes down. */
+  const change = async (paused: boolean, { scheduleId, reason, actor }: ScheduleOrder): Promise<void> => {
+    const note = `${actor.user}: ${reason}`;
+    const there = await named(() => (paused ? control.pause(scheduleId, note) : control.resume(scheduleId, note)));
+    if (!there) throw noSchedule(scheduleId);
+    await db.transaction(async (tx) => {
+      await recordPause(tx, { scheduleId, paused, note });
+      const action = paused ? 'schedule.pause' : 'schedule.resume';
+      await appendAudit(tx, actor, { action, subject: scheduleId, outcome: 'done', detail: { reason } });
+    });
+  };
+  return {
+    list: () => listSchedules(db),
+    ticks: (scheduleId, limit) => listTicks(db, scheduleId, limit),
+    pauses: (scheduleId, sinceMs) => listPauses(db, scheduleId, sinceMs),
+    pause: (order) => change(true, order),
+    resume: (order) => change(false, order),
+    trigger: async ({ scheduleId, actor }) => {
+      const triggered = await named(() => control.trigger(scheduleId));
+      if (triggered === null) throw noSchedule(scheduleId);
+      const detail = triggered === 'skipped' ? { started: null } : { started: triggered.workflowId };
+      await appendAudit(db, actor, { action: 'schedule.trigger', subject: scheduleId, outcome: 'done', detail });
+      return triggered;
+    },
+  };
+}
+
+const noSchedule = (scheduleId: string): DermsError =>
+  new DermsError('SCHEDULE_NOT_FOUND', `Temporal has no schedule ${scheduleId}: a control worker makes it.`);
+
+async function named<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw temporalFailureOf(error);
+  }
+}
+
+async function orElse<T, Otherwise>(call: Promise<T>, otherwise: Otherwise): Promise<T | Otherwise> {
+  try {
+    return await call;
+  } catch {
+    return otherwise; // Temporal being away is told by health; readers get what there is
+  }
+}

@@ -1,0 +1,141 @@
+import { Counter, Gauge, type Registry } from '../../observability/metrics';
+import { JOB_RUN_STATES, type FinishedState } from '../../domain/job-run';
+import { nominalTicks } from '../../jobs/runner/schedules';
+import { TASK_QUEUES } from '../../workflows/messages';
+import { auditedWindow } from './figures';
+import { freshnessOf } from './freshness';
+import type { JobsPort } from './ports';
+import { nextQueue } from './waiting';
+
+const OUTCOMES = JOB_RUN_STATES.filter((state): state is FinishedState => state !== 'waiting' && state !== 'running');
+
+/** Jobs, schedules and queues as metrics, each there from the first scrape: what has not happened is 0. */
+export function registerJobMetrics(registry: Registry, jobs: JobsPort): void {
+  registerFreshness(registry, jobs);
+  registerRuns(registry, jobs);
+  registerQueues(registry, jobs);
+  registerTicks(registry, jobs);
+}
+
+function registerFreshness(registry: Registry, jobs: JobsPort): void {
+  const promising = [...jobs.declared.values()].filter(({ freshness }) => freshness !== null);
+  const scheduled = promising.filter(({ name }) => jobs.schedules.some(({ jobName }) => jobName === name));
+  new Gauge({
+    name: 'derms_job_freshness_seconds',
+    help: 'Age of the last success of a job that promises freshness; before the first, of its declaration.',
+    labelNames: ['job'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const job of promising) this.set({ job: job.name }, freshnessOf(jobs, job)?.ageSeconds ?? NaN);
+    },
+  });
+  new Gauge({
+    name: 'derms_job_fresh',
+    help: '1 while a job that runs by itself here keeps its promise; 0 also when that cannot be read.',
+    labelNames: ['job'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const job of scheduled) {
+        const state = freshnessOf(jobs, job)?.state;
+        this.set({ job: job.name }, state === 'fresh' || state === 'never' ? 1 : 0);
+      }
+    },
+  });
+}
+
+function registerRuns(registry: Registry, jobs: JobsPort): void {
+  new Counter({
+    name: 'derms_job_runs_total',
+    help: 'Runs that are over, by job and outcome; counted from their rows.',
+    labelNames: ['job', 'outcome'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const counted = jobs.figures()?.figures.outcomes ?? [];
+      for (const job of jobs.declared.keys())
+        for (const outcome of OUTCOMES) {
+          const found = counted.find(({ jobName, state }) => jobName === job && state === outcome);
+          this.inc({ job, outcome }, found?.count ?? 0);
+        }
+    },
+  });
+}
+
+/** For autoscalers: what waits, and for how long. The jobs role may be scaled to zero. */
+function registerQueues(registry: Registry, jobs: JobsPort): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'derms_job_queue_backlog',
+    help: 'Runs that wait for a worker of the queue.',
+    labelNames: ['queue'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [queue, since] of waitingByQueue(jobs)) this.set({ queue }, since.length);
+    },
+  });
+  new Gauge({
+    name: 'derms_job_queue_oldest_waiting_seconds',
+    help: 'How long the oldest of them has waited; 0 when none does.',
+    labelNames: ['queue'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [queue, since] of waitingByQueue(jobs))
+        this.set({ queue }, since.length === 0 ? 0 : Math.max(0, Date.now() - Math.min(...since)) / 1000);
+    },
+  });
+}
+
+/** Since when each waits, ms since the epoch, by queue. */
+function waitingByQueue(jobs: JobsPort): ReadonlyMap<string, readonly number[]> {
+  const queues = new Map<string, number[]>([[TASK_QUEUES.jobs, []]]);
+  for (const { jobName, input, stepsDone, sinceMs } of jobs.figures()?.figures.waiting ?? []) {
+    const queue = nextQueue(jobs.declared.get(jobName), input, stepsDone);
+    queues.set(queue, [...(queues.get(queue) ?? []), sinceMs]);
+  }
+  return queues;
+}
+
+function registerTicks(registry: Registry, jobs: JobsPort): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'derms_schedule_ticks_unaccounted',
+    help: 'Nominal ticks of the last day that nothing accounts for; anything but 0 means that something is silent.',
+    labelNames: ['schedule'],
+    registers,
+    collect() {
+      this.reset();
+      const read = jobs.figures();
+      for (const { scheduleId, cron, timesSinceMs, accounted } of read?.figures.ticks ?? []) {
+        const { fromMs, untilMs } = auditedWindow(read?.figures.readAtMs ?? 0);
+        const expected = nominalTicks(cron, Math.max(fromMs, timesSinceMs), untilMs, 100_000).length;
+        this.set({ schedule: scheduleId }, expected - accounted);
+      }
+    },
+  });
+  new Counter({
+    name: 'derms_schedule_missed_ticks_total',
+    help: 'Ticks that no run was made for and that will not be caught up with.',
+    labelNames: ['schedule'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { scheduleId, missed } of jobs.figures()?.figures.ticks ?? [])
+        this.inc({ schedule: scheduleId }, missed);
+    },
+  });
+  new Gauge({
+    name: 'derms_schedule_lateness_seconds',
+    help: 'How late the newest tick that is accounted for ran.',
+    labelNames: ['schedule'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { scheduleId, lastLateSeconds } of jobs.figures()?.figures.ticks ?? [])
+        this.set({ schedule: scheduleId }, lastLateSeconds ?? 0);
+    },
+  });
+}

@@ -1,0 +1,48 @@
+import type { Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+
+/** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
+const ACTIVITY_QUEUE = 2;
+/** A poll lasts a minute at most: who has not come back after this is gone, ms. */
+const POLLED_WITHIN_MS = 65_000;
+const CALL_TIMEOUT_MS = 2_000;
+const OPEN = `ExecutionStatus = 'Running' and WorkflowType = 'job'`;
+const MOST_OPEN = 200;
+const SCHEDULED_BY = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');
+
+/** A run's workflow that Temporal has open. */
+export interface OpenJobWorkflow {
+  readonly workflowId: string;
+  readonly startedAt: Date;
+  readonly scheduleId: string | null;
+}
+
+/** What Temporal knows of work that nobody has begun yet. Each call is bounded and rejects with the client's own errors. */
+export const createJobQueues = (client: Client) => ({
+  /** Workers that take steps from the queue. One that was killed counts for another minute. */
+  async workersOf(queue: string): Promise<number> {
+    const { pollers } = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name: queue },
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that only tests have
+        taskQueueType: ACTIVITY_QUEUE,
+      }),
+    );
+    const since = Date.now() - POLLED_WITHIN_MS;
+    return pollers.filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since).length;
+  },
+
+  /** The newest 200 at most; may lag by a second or so. */
+  async openRuns(): Promise<OpenJobWorkflow[]> {
+    const open: OpenJobWorkflow[] = [];
+    await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
+      for await (const found of client.workflow.list({ query: OPEN, pageSize: MOST_OPEN })) {
+        const scheduleId = found.typedSearchAttributes.get(SCHEDULED_BY) ?? null;
+        open.push({ workflowId: found.workflowId, startedAt: found.startTime, scheduleId });
+        if (open.length >= MOST_OPEN) break;
+      }
+    });
+    return open;
+  },
+});
