@@ -27,16 +27,21 @@ export async function sendEvents(
   { user, requestId }: Actor,
 ): Promise<void> {
   const giveBack = streams.take(user);
-  const end = new AbortController();
-  const stop = (): void => {
-    end.abort();
-  };
-  response.once('close', stop);
   response.status(200).set({
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-store',
     'X-Accel-Buffering': 'no',
   });
+  if (response.req.method === 'HEAD') {
+    giveBack();
+    response.end();
+    return;
+  }
+  const end = new AbortController();
+  const stop = (): void => {
+    end.abort();
+  };
+  response.once('close', stop);
   response.write(`retry: ${String(RETRY_MS)}\n\n`);
   const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
   const longest = setTimeout(stop, LONGEST_MS);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { loadSomeSettings } from '../config/load';
 import { CommandFailure } from './failure';
+import { readServerEvents, type ServerEvent } from './server-events';
 
 /** Longest wait for an answer, ms; above what the API itself allows a request. */
 const TIMEOUT_MS = 20_000;
@@ -12,6 +13,7 @@ const problemSchema = z.object({
   requestId: z.string().optional(),
   errors: z.array(z.object({ pointer: z.string(), message: z.string() })).default([]),
   conflictsWith: z.array(z.string()).default([]),
+  activeRun: z.string().optional(),
 });
 
 export interface ApiRequest {
@@ -19,16 +21,35 @@ export interface ApiRequest {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Longest that the API itself waits before it answers, ms; on top of what an answer may take. */
+  readonly waitsMs?: number;
 }
 
 export interface ApiClient {
   readonly url: string;
   /** @throws {CommandFailure} when there is no answer, or one that is no success. */
   call<Schema extends z.ZodType>(schema: Schema, request: ApiRequest): Promise<z.output<Schema>>;
+  /**
+   * The events of a stream after the one of that id, until it ends, breaks or is silent for too long: whoever reads knows
+   * by its last event which it was.
+   *
+   * @throws {CommandFailure} when there is no answer, or one that is no stream.
+   */
+  events(path: string, lastEventId: string | null): AsyncIterable<ServerEvent>;
+}
+
+/** The API has answered, with a problem. */
+export class ApiRefusal extends CommandFailure {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message, 1);
+  }
 }
 
 /**
- * Logs in with the first call that needs it and sends the token from then on.
+ * Logs in with the first call that needs it and sends the token from then on; logs in again when it is not good any more.
  *
  * @throws {CommandFailure} naming what is not set.
  */
@@ -36,13 +57,59 @@ export function createApiClient(environment: NodeJS.ProcessEnv, timeoutMs = TIME
   const settings = apiSettings(environment);
   const url = settings.DERMS_API_URL.replace(/\/+$/, '');
   let token: Promise<string> | null = null;
+  const withToken = async <T>(work: (authorization: { readonly authorization: string }) => Promise<T>): Promise<T> => {
+    const known = token;
+    token ??= login(url, settings, timeoutMs);
+    try {
+      return await work({ authorization: `Bearer ${await token}` });
+    } catch (error) {
+      if (!(error instanceof ApiRefusal) || error.status !== 401) throw error;
+      token = null;
+      if (known === null) throw error; // a new token that is refused will not get better
+      return withToken(work);
+    }
+  };
   return {
     url,
-    call: async (schema, request) => {
-      token ??= login(url, settings, timeoutMs);
-      return send(url, schema, request, { authorization: `Bearer ${await token}` }, timeoutMs);
+    call: (schema, request) =>
+      withToken((authorization) => send(url, schema, request, authorization, timeoutMs + (request.waitsMs ?? 0))),
+    async *events(path, lastEventId) {
+      const end = new AbortController();
+      const body = await withToken((authorization) =>
+        openStream(url, path, { ...authorization, ...after(lastEventId) }, { timeoutMs, end }),
+      );
+      try {
+        yield* readServerEvents(body);
+      } finally {
+        end.abort();
+      }
     },
   };
+}
+
+const after = (lastEventId: string | null): Record<string, string> =>
+  lastEventId === null ? {} : { 'last-event-id': lastEventId };
+
+/** Answers with the body once the API has begun to answer. */
+async function openStream(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  { timeoutMs, end }: { readonly timeoutMs: number; readonly end: AbortController },
+): Promise<AsyncIterable<Uint8Array>> {
+  const late = setTimeout(() => {
+    end.abort(new DOMException('no answer in time', 'TimeoutError'));
+  }, timeoutMs);
+  try {
+    const response = await reach(url, () =>
+      fetch(`${url}${path}`, { headers: { accept: 'text/event-stream', ...headers }, signal: end.signal }),
+    );
+    if (!response.ok) throw refusal(response.status, await reach(url, () => response.text()));
+    if (response.body === null) throw new CommandFailure(`${url} answers without a stream: is it this API?`);
+    return response.body;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /** Without logging in: for open routes. */
@@ -116,18 +183,21 @@ async function reach<T>(url: string, work: () => Promise<T>): Promise<T> {
 }
 
 /** A problem in words: title, detail, and a line for each fault. */
-function refusal(status: number, text: string): CommandFailure {
+function refusal(status: number, text: string): ApiRefusal {
   const parsed = problemSchema.safeParse(jsonIn(text));
-  if (!parsed.success) return new CommandFailure(`The API answers HTTP ${String(status)}: ${text.slice(0, 200)}`);
-  const { code, title, detail, requestId, errors, conflictsWith } = parsed.data;
+  if (!parsed.success) return new ApiRefusal(status, `The API answers HTTP ${String(status)}: ${text.slice(0, 200)}`);
+  const { code, title, detail, requestId, errors, conflictsWith, activeRun } = parsed.data;
   const lines = [
     `${title}: ${detail}`,
     ...errors.map(({ pointer, message }) => `  ${pointer === '' ? 'the request' : pointer}: ${message}`),
     ...conflictsWith.map((dispatchId) => `  excluded by dispatch ${dispatchId}`),
+    ...(activeRun === undefined
+      ? []
+      : [`  follow it: npm run derms -- run ${activeRun.split('/').at(-1) ?? ''} --follow`]),
     ...(code === 'UNAUTHENTICATED' ? ['  Check DERMS_USER and DERMS_PASSWORD.'] : []),
     `  ${code}, request ${requestId ?? 'unknown'}; see docs/errors.md`,
   ];
-  return new CommandFailure(lines.join('\n'), 1);
+  return new ApiRefusal(status, lines.join('\n'));
 }
 
 function jsonIn(text: string): unknown {

@@ -1,11 +1,16 @@
 import { backupKey } from './commands/backup-key';
 import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
+import { cancelRun } from './commands/cancel-run';
 import { dispatch } from './commands/dispatch';
 import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
+import { job } from './commands/job';
+import { jobs } from './commands/jobs';
 import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
+import { run as showRun } from './commands/run';
+import { runs } from './commands/runs';
 import { status } from './commands/status';
 import type { CliContext, Command } from './context';
 import { CommandFailure } from './failure';
@@ -16,6 +21,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   dispatch,
   cancel,
   registry,
+  jobs,
+  job,
+  runs,
+  run: showRun,
+  'cancel-run': cancelRun,
   quarantine,
   'hash-password': hashPassword,
   'backup-key': backupKey,
@@ -29,13 +39,20 @@ const HELP = `npm run derms -- COMMAND
   dispatch --feeder F …         hold a limit at a feeder for a while
   cancel DISPATCH --reason R    end a dispatch now
   registry apply FILE           apply a registry file (--dry-run shows the difference)
+  jobs                          every job: when it runs by itself, whether it keeps its promise
+  job NAME [--input '{…}']      run a job now: --follow shows it, --wait S waits for it, --again RUN takes that input
+  runs [--job J] [--state S]    the newest runs
+  run RUN [--follow]            one run: steps, lines, proof, result
+  cancel-run RUN --reason R     ask a run to stop
   quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
   broker-store --latest …       a proven copy of a broker's store, from storage into a file
 
 The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
-.local/derms.env, which npm start writes. --json prints what the API says.`;
+.local/derms.env, which npm start writes. --json prints what the API says.
+Of a run the exit code is 0 when it succeeded, 1 when it failed, was cancelled or terminated, 3 while it is not over, 4
+when there was nothing to do; 2 is for commands that could not be carried out.`;
 
 /** Runs one command; failures that people can act on become a message and an exit code. */
 export async function run(
