@@ -14,6 +14,7 @@ import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
+import { observePlans } from '../plan-metrics';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
 import { startTemporalWorker } from '../temporal-worker';
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
       }),
       planTree,
       newPlanId: uuidv4,
+      observe: observePlans(registry, () => performance.now()),
     },
     publish: {
       setpoints,
