@@ -4,9 +4,11 @@ import { Client } from '@temporalio/client';
 import { connectToBroker } from '../broker/connection';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
+import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
+import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { createLogger, type Logger } from '../observability/logger';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
@@ -111,7 +113,11 @@ async function main(): Promise<void> {
     health: monitor,
     stopping: () => shutdown.stopping,
     workflows: createWorkflowGateway(connection, client, createWorkflowStarter(client)),
-    ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
+    ...databaseStores(db, {
+      silence,
+      defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
+      policy: { ...policyNumbers(settings), setpointTtlSeconds },
+    }),
   });
   const server = createServer(app);
   const port = await listen(server, settings);

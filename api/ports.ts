@@ -7,7 +7,9 @@ import type { DeviceFilter } from '../db/devices';
 import type { EnvelopeOrder, EnvelopePage, EnvelopeRecord, EnvelopesSet } from '../db/envelopes';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
+import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
+import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
@@ -32,6 +34,7 @@ export interface AppPorts {
   readonly dispatches: DispatchPort;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
   readonly envelopes: EnvelopePort;
+  readonly plans: PlanPort;
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
 }
@@ -82,6 +85,13 @@ export interface TelemetryPort {
 export interface EnvelopePort {
   list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
   set(order: EnvelopeOrder): Promise<EnvelopesSet>;
+}
+
+export interface PlanPort {
+  /** @throws {DermsError} CYCLE_NOT_FOUND, CYCLE_NOT_REPLAYABLE. */
+  cycle(question: CycleQuestion): Promise<StoredCycle>;
+  /** What a plan would be made from now; null when the feeder is no root. */
+  present(rootFeederId: string): Promise<TreeSnapshot | null>;
 }
 
 export interface AuditPort {

@@ -7,6 +7,7 @@ import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
 import { loginRoutes } from './login';
+import { planRoutes } from './plans';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
 
@@ -15,6 +16,7 @@ export const routes: readonly Route[] = [
   ...feederRoutes,
   ...feederSeriesRoutes,
   ...envelopeRoutes,
+  ...planRoutes,
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,

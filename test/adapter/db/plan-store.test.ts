@@ -6,24 +6,9 @@ import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../../../domain/co
 import type { TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan } from '../../../domain/plan';
 import { addEv, addFeeder } from '../../support/fleet-rows';
+import { POLICY } from '../../support/policy';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
-const POLICY = {
-  staleSeconds: 30,
-  offlineSeconds: 180,
-  setpointTtlSeconds: () => 60,
-  deadbandKw: 0.1,
-  followingToleranceKw: 0.5,
-  followingToleranceShare: 0.05,
-  settleSeconds: 5,
-  notFollowingAfterCycles: 3,
-  notFollowingRetrySeconds: 300,
-  heldWithinShare: 0.02,
-  growthShare: 0.1,
-  rotationSeconds: 900,
-  leastWaitSeconds: 60,
-  evUrgencyMost: 1,
-};
 const CHAIN = '11111111-1111-4111-8111-111111111111';
 const NEWER_CHAIN = '22222222-2222-4222-8222-222222222222';
 const STARTED_MS = Date.parse('2026-07-01T16:00:00Z');
@@ -222,4 +207,13 @@ describe('the picture a plan is made from', () => {
     await addFeeder(database.db, 'north-a', { parentId: 'north', rootId: 'north' });
     expect((await planned(key({ rootFeederId: 'north-a' }), randomUUID(), [])).tree).toBeNull();
   });
+});
+
+it('keeps who waits for its turn from plan to plan', async () => {
+  const waitsSinceMs = Date.parse('2026-07-01T16:00:00Z');
+  await planned(key({ cycle: 1 }), randomUUID(), [{ ...evAt(0), waitsSinceMs }]);
+  expect(await evNow()).toMatchObject({ waitsSinceMs, waitedUntilMs: null });
+  later += 1;
+  await planned(key({ cycle: later }), randomUUID(), [{ ...evAt(7), waitedUntilMs: waitsSinceMs + 900_000 }]);
+  expect(await evNow()).toMatchObject({ waitsSinceMs: null, waitedUntilMs: waitsSinceMs + 900_000 });
 });

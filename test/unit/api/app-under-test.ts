@@ -95,7 +95,8 @@ export interface AnswerBody {
   readonly openapi: string;
 }
 
-type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'workflows';
+type Store =
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'plans' | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -123,6 +124,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     dispatches: only('dispatches', given.dispatches),
     registry: only('registry', given.registry),
     envelopes: only('envelopes', given.envelopes),
+    plans: only('plans', given.plans),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {
       list: () => Promise.resolve([]),
