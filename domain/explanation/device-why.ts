@@ -64,6 +64,7 @@ function targetWords({ deviceId, deviceType }: Device, { targetKw, explanation: 
 const COUNTED_ONLY: ReadonlySet<DevicePlan['explanation']['note']> = new Set([
   'silent',
   'fault',
+  'off-setpoint',
   'not-following',
   'unrated',
 ]);
@@ -93,6 +94,8 @@ function reasonWords(device: Device, planned: DevicePlan, held: NodeWhy | undefi
       return 'It is silent: it counts at the worst of its last command and its default, and is sent nothing new.';
     case 'fault':
       return `It reports the fault ${device.reading?.faultCode ?? ''}: it counts at the worst of its last command and its default.`;
+    case 'off-setpoint':
+      return `It is off its setpoint (${String(planned.offSetpointCycles)} of ${String(settings.notFollowingAfterCycles)} cycles): it counts at what it measures and is asked on.`;
     case 'not-following':
       return `It does not follow: it was off its setpoint in ${String(settings.notFollowingAfterCycles)} cycles in a row, counts at what it measures and is tried again${untilText(planned.notFollowingUntilMs, nowMs)}.`;
     case 'unrated':

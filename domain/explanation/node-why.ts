@@ -125,5 +125,5 @@ function helplessBelow(plan: TreePlan, parentOf: ReadonlyMap<string, string | nu
 
 function helplessKind({ explanation: { note } }: DevicePlan): keyof Helpless | null {
   if (note === 'silent' || note === 'fault') return 'silent';
-  return note === 'not-following' ? 'notFollowing' : null;
+  return note === 'not-following' || note === 'off-setpoint' ? 'notFollowing' : null;
 }
