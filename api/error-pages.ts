@@ -152,6 +152,19 @@ export const ERROR_PAGES = {
     meaning: 'Another plan has taken its place by now, or the loop is not in manual mode.',
     remedy: 'Read the loop again; exactly the plan in `proposal` can be approved.',
   },
+  CYCLE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such cycle',
+    meaning: 'The loop of this tree has no cycle of that number, chain or time, or the device was not part of it.',
+    remedy: 'List the cycles of the feeder. Cycles are kept for 90 days.',
+  },
+  CYCLE_NOT_REPLAYABLE: {
+    status: 409,
+    title: 'That cycle cannot be planned again',
+    meaning:
+      'What it was planned from is removed by now, or was decided by the rules of another version of this program.',
+    remedy: 'Inputs are kept for 30 days. For a cycle of an older version, ask a program of that version.',
+  },
   CONTROL_LOOP_NOT_RUNNING: {
     status: 409,
     title: 'No control loop runs for this tree',

@@ -4,10 +4,12 @@ import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext } from '../broker/connection';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
+import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
+import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
@@ -125,12 +127,16 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
+    ...databaseStores(db, {
+      silence,
+      defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
+      policy: { ...policyNumbers(settings), setpointTtlSeconds },
+    }),
     jobs,
     runs,
     schedules: createSchedulePort(db, temporal.jobs),
     streams: createStreamPlaces(STREAMS),
     workflows: temporal.workflows,
-    ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
   });
   const server = createServer(app);
   const port = await listen(server, settings);

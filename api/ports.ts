@@ -9,7 +9,9 @@ import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '..
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
+import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
+import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
@@ -40,6 +42,7 @@ export interface AppPorts {
   readonly streams: StreamPlaces;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
   readonly envelopes: EnvelopePort;
+  readonly plans: PlanPort;
   readonly quarantine: QuarantinePort;
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
@@ -110,6 +113,13 @@ export interface QuarantineLifted {
 export interface EnvelopePort {
   list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
   set(order: EnvelopeOrder): Promise<EnvelopesSet>;
+}
+
+export interface PlanPort {
+  /** @throws {DermsError} CYCLE_NOT_FOUND, CYCLE_NOT_REPLAYABLE. */
+  cycle(question: CycleQuestion): Promise<StoredCycle>;
+  /** What a plan would be made from now; null when the feeder is no root. */
+  present(rootFeederId: string): Promise<TreeSnapshot | null>;
 }
 
 export interface AuditPort {

@@ -8,6 +8,7 @@ import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
 import { jobRoutes } from './jobs';
 import { loginRoutes } from './login';
+import { planRoutes } from './plans';
 import { quarantineRoutes } from './quarantine';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...feederRoutes,
   ...feederSeriesRoutes,
   ...envelopeRoutes,
+  ...planRoutes,
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,

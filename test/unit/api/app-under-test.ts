@@ -108,6 +108,7 @@ type Store =
   | 'dispatches'
   | 'registry'
   | 'envelopes'
+  | 'plans'
   | 'quarantine'
   | 'workflows';
 /** Of the stores only what the test needs. */
@@ -141,6 +142,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     registry: only('registry', given.registry),
     envelopes: only('envelopes', given.envelopes),
+    plans: only('plans', given.plans),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {
