@@ -29,7 +29,7 @@ async function listTables(client: Client): Promise<Table[]> {
     `select n.nspname || '.' || c.relname as name, n.nspname as schema, c.relname as relation
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-      order by name collate "C"`,
+      order by (n.nspname || '.' || c.relname) collate "C"`,
   );
   return rows;
 }
