@@ -8,6 +8,7 @@ import type { Settings } from '../config/schema';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
 import { createLogger, type Logger } from '../observability/logger';
+import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
@@ -15,6 +16,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { registerBackupMetrics } from './health/backup-metrics';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
@@ -70,6 +72,12 @@ async function main(): Promise<void> {
       schemaFault: () => schemaFault(probes),
     },
     { log, monotonicMs: () => performance.now(), now: () => new Date() },
+  );
+  registerBackupMetrics(
+    registry,
+    () => readBackupTimes(probes),
+    BACKUP_KINDS,
+    () => performance.now(),
   );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
   const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });

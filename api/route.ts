@@ -45,7 +45,16 @@ export const refusedWhileQuarantined = ({ method, worksWhileQuarantined = false 
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 export type Tag =
-  'Feeders' | 'Control loop' | 'Devices' | 'Dispatches' | 'Registry' | 'Quarantine' | 'Audit' | 'Login' | 'Health';
+  | 'Feeders'
+  | 'Control loop'
+  | 'Devices'
+  | 'Dispatches'
+  | 'Registry'
+  | 'Backups'
+  | 'Quarantine'
+  | 'Audit'
+  | 'Login'
+  | 'Health';
 
 export type Answers = Readonly<Record<number, AnswerDeclaration>>;
 export interface AnswerDeclaration {

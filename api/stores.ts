@@ -1,4 +1,5 @@
 import { appendAudit, listAudit } from '../db/audit';
+import { listBackups, readBackup } from '../db/backups';
 import { approvePlan, orderLoop } from '../db/control-loop-orders';
 import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
 import { patchDevice } from '../db/device-changes';
@@ -29,7 +30,7 @@ export interface StoreOptions {
 
 type Stores = Pick<
   AppPorts,
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'quarantine' | 'audit'
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'backups' | 'quarantine' | 'audit'
 >;
 
 /** The API's ports as questions to Postgres. */
@@ -93,6 +94,10 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
         openDispatchIds: dispatches.map(({ dispatchId }) => dispatchId),
       };
     },
+  },
+  backups: {
+    list: (page) => listBackups(db, page),
+    read: (backupId) => readBackup(db, backupId),
   },
   audit: {
     list: (filter) => listAudit(db, filter),

@@ -1,4 +1,5 @@
 import type { Route } from '../route';
+import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
 import { dispatchRoutes } from './dispatches';
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...dispatchRoutes,
   ...deviceRoutes,
   ...registryRoutes,
+  ...backupRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,

@@ -96,7 +96,8 @@ export interface AnswerBody {
   readonly openapi: string;
 }
 
-type Store = 'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'quarantine' | 'workflows';
+type Store =
+  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'backups' | 'quarantine' | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -123,6 +124,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
     registry: only('registry', given.registry),
+    backups: only('backups', given.backups),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {

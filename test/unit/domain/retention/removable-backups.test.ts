@@ -11,7 +11,7 @@ const RULE: RetentionRule = { keepMs: 30 * DAY_MS, leastDaily: 7, leastWeekly: 4
 
 /** Taken each night, the last one this night. `v` verified, `s` stored only, `d` damaged, `-` none. */
 const nights = (outcomes: string): RetainableBackup[] =>
-  [...outcomes].flatMap((outcome, index) =>
+  Array.from(outcomes).flatMap((outcome, index) =>
     outcome === '-'
       ? []
       : [
@@ -66,7 +66,7 @@ describe('letting backups go', () => {
         expect(verified.length === 0 || kept.includes(verified.at(-1) as RetainableBackup)).toBe(true);
         for (const backup of all)
           if (gone.has(backup.backupId)) expect(backup.takenAtMs).toBeLessThan(NOW_MS - 30 * DAY_MS);
-        if (all.at(-1)?.proofCheckId == null || failed) expect(gone.size).toBe(0);
+        if ((all.at(-1)?.proofCheckId ?? null) === null || failed) expect(gone.size).toBe(0);
       }),
       { numRuns: 500 },
     );
