@@ -238,7 +238,7 @@ export const ERROR_PAGES = {
     meaning:
       'The data was restored from a backup, and nobody has said yet that it may control again. Reading works; nothing is written, planned or published.',
     remedy:
-      'See `GET /api/quarantine` for since when and why. An administrator compares with `npm run reconcile` and lifts it: docs/runbooks/restore.md.',
+      'See `GET /api/quarantine` for since when and why. An administrator compares the data with Temporal and the broker and lifts it: docs/runbooks/restore.md.',
   },
   NOT_QUARANTINED: {
     status: 409,
@@ -251,7 +251,7 @@ export const ERROR_PAGES = {
     title: 'The restored data was not compared yet',
     meaning:
       'Since the restore nothing has compared the data with Temporal and the broker, or the comparison left something open.',
-    remedy: 'Run `npm run reconcile`, then `npm run reconcile -- --apply`; or lift it with `force` and your reason.',
+    remedy: 'Compare as docs/runbooks/restore.md says; then lift it with `force` and your reason.',
   },
   INTERNAL: {
     status: 500,

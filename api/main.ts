@@ -5,6 +5,7 @@ import { connectToBroker, type BrokerConnection, type BrokerContext } from '../b
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import type { Settings } from '../config/schema';
+import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
 import { createLogger, type Logger } from '../observability/logger';
@@ -23,6 +24,7 @@ import { createHealthMonitor } from './health/monitor';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import type { WorkflowPort } from './ports';
+import { registerRestoreMetrics } from './restore-metrics';
 import { quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
@@ -79,6 +81,7 @@ async function main(): Promise<void> {
     BACKUP_KINDS,
     () => performance.now(),
   );
+  registerRestoreMetrics(registry, () => readLastDrill(probes));
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
   const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });
   await monitor.start();

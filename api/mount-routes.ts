@@ -38,8 +38,9 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     checkRole(route, actor);
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
-    await refuseWhileQuarantined(route, ports);
+    refuseToBeLookedAtOnly(route, ports);
     await refuseWithoutTemporal(route, input, ports);
+    await refuseWhileQuarantined(route, ports);
     const answer = await withinTime(route.handle(input, ports), ports.settings.requestTimeoutMs);
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
     response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
@@ -50,15 +51,16 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
   }
 }
 
+/** In a process that was started to look at a copy, not even what lifts a quarantine. */
+function refuseToBeLookedAtOnly(route: Route, { settings }: AppPorts): void {
+  if (settings.quarantined && route.method !== 'get' && route.role !== 'anyone')
+    throw new DermsError('QUARANTINED', 'This process was started to be looked at only.');
+}
+
 /** What was restored from a backup takes no orders before somebody has said that it may. */
-async function refuseWhileQuarantined(route: Route, { settings, quarantine }: AppPorts): Promise<void> {
-  // In a process that only looks, not even what lifts a quarantine.
-  if (!(settings.quarantined ? route.method !== 'get' && route.role !== 'anyone' : refusedWhileQuarantined(route)))
-    return;
-  if (settings.quarantined) throw new DermsError('QUARANTINED', 'This process was started to be looked at only.');
-  const inForce = await quarantine.inForce();
-  if (inForce === null) return;
-  throw new DermsError('QUARANTINED', `Quarantined since ${inForce.since}: ${inForce.reason}.`);
+async function refuseWhileQuarantined(route: Route, { quarantine }: AppPorts): Promise<void> {
+  const inForce = refusedWhileQuarantined(route) ? await quarantine.inForce() : null;
+  if (inForce !== null) throw new DermsError('QUARANTINED', `Quarantined since ${inForce.since}: ${inForce.reason}.`);
 }
 
 /** What nobody could carry out is refused before anything of it is written. */

@@ -5,7 +5,9 @@ import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control
 import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
 import type { DeviceFilter } from '../db/devices';
+import type { EnvelopeOrder, EnvelopePage, EnvelopeRecord, EnvelopesSet } from '../db/envelopes';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
+import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
@@ -32,6 +34,7 @@ export interface AppPorts {
   readonly telemetry: TelemetryPort;
   readonly dispatches: DispatchPort;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
+  readonly envelopes: EnvelopePort;
   readonly quarantine: QuarantinePort;
   readonly backups: {
     list(page: BackupPage): Promise<readonly BackupRecord[]>;
@@ -78,11 +81,13 @@ export interface DevicePort {
   read(deviceId: string): Promise<DeviceRecord>;
   patch(change: DeviceChange): Promise<DeviceChanged>;
   telemetry(deviceId: string, page: SeriesPage): Promise<TelemetrySample[]>;
+  telemetryQuarterHours(deviceId: string, page: SeriesPage): Promise<TelemetryQuarterHour[]>;
   setpoints(deviceId: string, page: { before: string | null; limit: number }): Promise<SetpointRecord[]>;
 }
 
 export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
+  meterQuarterHours(feederId: string, page: SeriesPage): Promise<QuarterHour[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
 }
 
@@ -99,6 +104,11 @@ export interface QuarantineLifted {
   /** Roots of the enabled trees. */
   readonly rootFeederIds: readonly string[];
   readonly openDispatchIds: readonly string[];
+}
+
+export interface EnvelopePort {
+  list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
+  set(order: EnvelopeOrder): Promise<EnvelopesSet>;
 }
 
 export interface AuditPort {

@@ -14,10 +14,12 @@ import {
   readDispatch,
   readLoopProgress,
 } from '../db/dispatches';
+import { listEnvelopes, setEnvelopes } from '../db/envelopes';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
 import { applyRegistry } from '../db/registry-apply';
+import { listMeterQuarterHours, listTelemetryQuarterHours } from '../db/quarter-hour-reads';
 import { createDispatchProgress } from '../db/dispatch-progress';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
 import type { FleetSample } from './health/monitor';
@@ -30,7 +32,16 @@ export interface StoreOptions {
 
 type Stores = Pick<
   AppPorts,
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'backups' | 'quarantine' | 'audit'
+  | 'feeders'
+  | 'loops'
+  | 'devices'
+  | 'telemetry'
+  | 'dispatches'
+  | 'registry'
+  | 'envelopes'
+  | 'backups'
+  | 'quarantine'
+  | 'audit'
 >;
 
 /** The API's ports as questions to Postgres. */
@@ -61,10 +72,12 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
     read: (deviceId) => readDevice(db, deviceId, silence),
     patch: (change) => patchDevice(db, change, silence),
     telemetry: (deviceId, page) => listTelemetry(db, deviceId, page),
+    telemetryQuarterHours: (deviceId, page) => listTelemetryQuarterHours(db, deviceId, page),
     setpoints: (deviceId, page) => listSetpoints(db, deviceId, page),
   },
   telemetry: {
     meter: (feederId, page) => listMeterReadings(db, feederId, page),
+    meterQuarterHours: (feederId, page) => listMeterQuarterHours(db, feederId, page),
     refused: (page) => listRefused(db, page),
   },
   dispatches: {
@@ -98,6 +111,10 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
   backups: {
     list: (page) => listBackups(db, page),
     read: (backupId) => readBackup(db, backupId),
+  },
+  envelopes: {
+    list: (page) => listEnvelopes(db, page),
+    set: (order) => setEnvelopes(db, order),
   },
   audit: {
     list: (filter) => listAudit(db, filter),

@@ -9,6 +9,7 @@ const SUFFIX = '.manifest.json';
 const MOST_BYTES = 32 * 1024 ** 2;
 
 export const manifestKeyOf = (objectKey: string): string => `${objectKey}${SUFFIX}`;
+export const isManifestKey = (key: string): boolean => key.endsWith(SUFFIX);
 
 /** Signed by the current key of the ring, so that who may write to storage cannot make up a backup. */
 export const signManifest = <Manifest extends BackupManifest>(

@@ -1,4 +1,5 @@
 import { cpus, loadavg } from 'node:os';
+import { benchmarkAllocation } from './allocation';
 import { benchmarkCycle } from './cycle';
 import { benchmarkDispatch } from './dispatch';
 import { benchmarkEncryption } from './encryption';
@@ -11,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   cycle: benchmarkCycle,
   loops: benchmarkLoops,
   dispatch: benchmarkDispatch,
+  allocation: benchmarkAllocation,
   encryption: benchmarkEncryption,
 };
 

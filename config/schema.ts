@@ -179,9 +179,36 @@ export const settings = {
     .describe(
       'A device has reached a new setpoint after this, s; until then its reading and a meter above it may not fit together.',
     ),
+  NOT_FOLLOWING_AFTER_CYCLES: wholeNumber(1, 100)
+    .default(3)
+    .describe('Cycles in a row off its setpoint after which a device does not follow; one or two are a late sample.'),
   NOT_FOLLOWING_RETRY_SECONDS: wholeNumber(10, 86_400)
     .default(300)
     .describe('A device that did not follow is tried again after this, s.'),
+
+  HELD_WITHIN_SHARE: decimal(0, 0.5)
+    .default(0.02)
+    .describe(
+      'A device this close to its cap or allowance is held by it, as a share of its rating; about what an inverter measures wrong (class 2).',
+    ),
+  GROWTH_SHARE: decimal(0, 1)
+    .default(0.1)
+    .describe(
+      'A device below its cap or allowance may use this much more before the next cycle, as a share of its rating; PV ramps under passing clouds stay mostly below 1 % of rating a second.',
+    ),
+  EV_ROTATION_SECONDS: wholeNumber(10, 86_400)
+    .default(900)
+    .describe(
+      'Longest that an EV waits for its turn while others charge, s; a quarter of an hour, what energy is settled by.',
+    ),
+  EV_WAIT_LEAST_SECONDS: wholeNumber(0, 3_600)
+    .default(60)
+    .describe('An EV that was told to wait starts again after this at the earliest, s; spares contactors and cars.'),
+  EV_URGENCY_MOST: decimal(1, 100)
+    .default(2)
+    .describe(
+      'An empty EV counts as many times as one at its target soc when headroom is shared; 1: the soc plays no part. A choice of policy.',
+    ),
 
   INGEST_SHARED: flag()
     .default(false)
@@ -286,6 +313,31 @@ export const settings = {
     .min(1)
     .optional()
     .describe('Folder of its libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
+
+  RESTORE_TARGET_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'is no postgres://user:password@host:port/database' })
+    .optional()
+    .describe(
+      'Server that restore drills restore to, as a superuser of it (a database of their own is made and dropped); default a cluster of their own on the worker.',
+    ),
+  RESTORE_SCRATCH_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Where a drill makes its own cluster; needs twice the database's size. Default the system's folder for temporary files.",
+    ),
+  RESTORE_DRILL_MAX_GB: decimal(0, 1e6)
+    .default(20)
+    .describe(
+      'Larger databases are drilled weekly (staging) or quarterly (production) instead of after each nightly backup, GB.',
+    ),
+  RESTORE_RTO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(3_600)
+    .describe('Longest that a restore may take until the application answers, s; a drill over it fails.'),
+  RESTORE_RPO_TARGET_SECONDS: wholeNumber(1, 10_000_000)
+    .default(93_600)
+    .describe('Oldest that the newest backup may be when a drill begins, s; a drill over it fails.'),
 } as const;
 
 export const settingsSchema = z.object(settings);
@@ -302,6 +354,7 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'AUTH_USERS',
   'DERMS_PASSWORD',
   'BACKUP_ENCRYPTION_KEYS',
+  'RESTORE_TARGET_URL',
   'BACKUP_S3_ACCESS_KEY_ID',
   'BACKUP_S3_SECRET_ACCESS_KEY',
 ];

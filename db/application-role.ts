@@ -1,12 +1,17 @@
 import { escapeIdentifier, escapeLiteral, type Client } from 'pg';
 
-/** Partitioned by day; owned by the application's role because partitions come and go by its hand. */
+/**
+ * Partitioned, sums by month and the others by day; owned by the application's role because partitions come and go by
+ * its hand.
+ */
 export const TIME_SERIES = [
   'telemetry',
   'meter_readings',
   'control_cycles',
   'control_cycle_inputs',
   'setpoints',
+  'telemetry_quarter_hours',
+  'meter_quarter_hours',
 ] as const;
 export type TimeSeries = (typeof TIME_SERIES)[number];
 
@@ -27,7 +32,7 @@ export async function ensureApplicationRole(client: Client, role: string, passwo
   await client.query(`grant select, insert, update, delete on all tables in schema public to ${name}`);
   await client.query(`grant usage on all sequences in schema public to ${name}`);
   await client.query(`revoke insert, update, delete on schema_migrations from ${name}`);
-  await client.query(`revoke update, delete on audit_log, dispatch_history from ${name}`);
+  await client.query(`revoke update, delete on audit_log, dispatch_history, kept_cycles, kept_setpoints from ${name}`);
   await client.query(`revoke delete on quarantine, reconciliations from ${name}`);
   for (const table of TIME_SERIES) await client.query(`alter table ${table} owner to ${name}`);
 }

@@ -167,11 +167,11 @@ export async function listCycles(
   }>(
     `select chain_id, cycle, plan_id, to_char(planned_at at time zone 'UTC', '${EXACT_UTC}') as planned_at, tick_at,
             missed_ticks, mode, interval_seconds, changes, renewals, infeasible, summary
-       from control_cycles
+       from cycles_on_record
       where root_feeder_id = $1
         and planned_at >= coalesce($2::timestamptz, '-infinity') and planned_at < coalesce($3::timestamptz, 'infinity')
         and ($4::timestamptz is null or (planned_at, cycle) < ($4, $5::bigint))
-      order by control_cycles.planned_at desc, cycle desc limit $6`,
+      order by cycles_on_record.planned_at desc, cycle desc limit $6`,
     [rootFeederId, from, to, before?.plannedAt ?? null, before?.cycle ?? null, limit],
   );
   return rows.map((row) => ({

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { loadSettings } from '../config/load';
 import { createLogger } from '../observability/logger';
 import { ensureApplicationRole } from './application-role';
+import { markDeployment } from './deployment-mark';
 import { ensureBackupRole } from './backup-role';
 import { migrate } from './migrate';
 import { openDatabase } from './pool';
@@ -32,6 +33,11 @@ async function main(): Promise<void> {
     const applied = await migrate(client);
     if (settings.DB_ADMIN_USER !== undefined)
       await ensureApplicationRole(client, settings.DB_USER, settings.DB_PASSWORD);
+    if (!(await markDeployment(client, settings.DB_NAME, settings.DEPLOYMENT)))
+      log.warn(
+        { dbHost: host },
+        'the database is not ours to mark: restore drills cannot tell what deployment it serves',
+      );
     if (settings.BACKUP_DB_USER !== undefined && settings.BACKUP_DB_PASSWORD !== undefined)
       await ensureBackupRole(client, settings.BACKUP_DB_USER, settings.BACKUP_DB_PASSWORD);
     log.info({ dbHost: host, applied }, applied.length > 0 ? 'schema migrated' : 'schema is up to date');

@@ -1,11 +1,13 @@
 import type { Claim, CycleKey, PlanAnswer, PlanRecord, Proposal } from '../domain/control-cycle';
+import type { Device } from '../domain/fleet';
 import { moveTo } from '../domain/last-move';
+import type { DevicePlan } from '../domain/plan';
 import type { Database, Queryable } from './pool';
 import { encodeSnapshot } from './snapshot-codec';
 import { DISPATCH_IN_FORCE, readTreeSnapshot, type PolicyNumbers } from './tree-snapshot';
 
 /** Names the rules a stored plan was made by; raise it when the same input may give other setpoints. */
-export const SOLVER_VERSION = 'level-curves-1';
+export const SOLVER_VERSION = 'level-curves-2';
 
 /** 40001: another transaction changed what we had read; the picture is taken anew. */
 const SERIALIZATION_FAILURE = '40001';
@@ -175,7 +177,7 @@ const storeCycle = (
     ],
   );
 
-/** Pending setpoints, rows for those that changed, and who follows. Column arrays: one statement each. */
+/** Pending setpoints, rows for those that changed, and how each stands. Column arrays: one statement each. */
 async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }: PlanRecord): Promise<void> {
   const validUntilMs = tree.nowMs + tree.settings.setpointTtlSeconds * 1000;
   const before = new Map(tree.devices.map((device) => [device.deviceId, device]));
@@ -238,24 +240,42 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
       ],
     );
   }
-  const following = plan.devices.filter(({ deviceId, offSetpointCycles, notFollowingUntilMs }) => {
-    const old = before.get(deviceId);
-    return old?.offSetpointCycles !== offSetpointCycles || old.notFollowingUntilMs !== notFollowingUntilMs;
-  });
-  if (following.length > 0) {
-    await tx.query(
-      `insert into device_control (device_key, off_setpoint_cycles, not_following_until)
-       select d.device_key, p.cycles, to_timestamp(p.until_ms / 1000.0)
-         from unnest($1::text[], $2::int4[], $3::float8[]) as p (device_id, cycles, until_ms) join devices d using (device_id)
-       on conflict (device_key) do update set
-         off_setpoint_cycles = excluded.off_setpoint_cycles, not_following_until = excluded.not_following_until`,
-      [
-        following.map(({ deviceId }) => deviceId),
-        following.map(({ offSetpointCycles }) => offSetpointCycles),
-        following.map(({ notFollowingUntilMs }) => notFollowingUntilMs),
-      ],
+  await storeStanding(tx, plan.devices, before);
+}
+
+/** Who follows and who waits for its turn: only what changed. */
+async function storeStanding(
+  tx: Queryable,
+  devices: readonly DevicePlan[],
+  before: ReadonlyMap<string, Device>,
+): Promise<void> {
+  const changed = devices.filter((device) => {
+    const old = before.get(device.deviceId);
+    return (
+      old?.offSetpointCycles !== device.offSetpointCycles ||
+      old.notFollowingUntilMs !== device.notFollowingUntilMs ||
+      old.waitsSinceMs !== device.waitsSinceMs ||
+      old.waitedUntilMs !== device.waitedUntilMs
     );
-  }
+  });
+  if (changed.length === 0) return;
+  await tx.query(
+    `insert into device_control (device_key, off_setpoint_cycles, not_following_until, waits_since, waited_until)
+     select d.device_key, p.cycles, to_timestamp(p.until_ms / 1000.0), to_timestamp(p.waits_ms / 1000.0),
+            to_timestamp(p.waited_ms / 1000.0)
+       from unnest($1::text[], $2::int4[], $3::float8[], $4::float8[], $5::float8[])
+            as p (device_id, cycles, until_ms, waits_ms, waited_ms) join devices d using (device_id)
+     on conflict (device_key) do update set
+       off_setpoint_cycles = excluded.off_setpoint_cycles, not_following_until = excluded.not_following_until,
+       waits_since = excluded.waits_since, waited_until = excluded.waited_until`,
+    [
+      changed.map(({ deviceId }) => deviceId),
+      changed.map(({ offSetpointCycles }) => offSetpointCycles),
+      changed.map(({ notFollowingUntilMs }) => notFollowingUntilMs),
+      changed.map(({ waitsSinceMs }) => waitsSinceMs),
+      changed.map(({ waitedUntilMs }) => waitedUntilMs),
+    ],
+  );
 }
 
 async function storeUncontrolled(tx: Queryable, { plan }: PlanRecord): Promise<void> {

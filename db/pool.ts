@@ -18,13 +18,16 @@ export interface Queryable {
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
 }
 
-export interface Database extends Queryable {
+export interface Database extends Transactions {
+  close: () => Promise<void>;
+}
+
+export interface Transactions extends Queryable {
   /**
    * Runs `work` in one transaction on one connection; rolls back when it throws. `statementTimeoutMs` bounds each
    * statement in the server for this transaction only, so that it holds behind a transaction-mode pooler too.
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  close: () => Promise<void>;
 }
 
 export interface TransactionOptions {

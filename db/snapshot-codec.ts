@@ -7,7 +7,7 @@ import type { TreeSnapshot } from '../domain/fleet';
  * A plan's complete input as one compressed, column-wise value: like values stand together and compress well.
  * Numbers survive JSON to the bit, so a stored cycle can be planned again and must give the same setpoints.
  */
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
 
 /** Fast rather than small: level 1 of deflate. */
 const LEVEL = 1;

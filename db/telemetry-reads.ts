@@ -50,8 +50,7 @@ export interface MeterSample {
 
 /** @throws {DermsError} FEEDER_NOT_FOUND */
 export async function listMeterReadings(db: Queryable, feederId: string, page: SeriesPage): Promise<MeterSample[]> {
-  const known = await db.query('select 1 from feeders where feeder_id = $1', [feederId]);
-  if (known.rowCount === 0) throw new DermsError('FEEDER_NOT_FOUND', `There is no feeder ${feederId}.`);
+  await requireFeeder(db, feederId);
   const { rows } = await db.query<Omit<MeterSample, 'receivedAt'> & { receivedAt: Date }>(
     `select ${EXACT_SAMPLED_AT} as "sampledAt", received_at as "receivedAt", flow_kw as "flowKw"
        from meter_readings
@@ -93,9 +92,9 @@ export async function listSetpoints(
     `select to_char(planned_at at time zone 'UTC', '${EXACT_UTC}') as "plannedAt", plan_id as "planId",
             root_feeder_id as "rootFeederId", target_kw as "targetKw", previous_kw as "previousKw",
             valid_until as "validUntil", level, tier, bound_by as "boundBy", note, acknowledged_at as "acknowledgedAt"
-       from setpoints
+       from setpoints_on_record
       where device_key = $1 and planned_at < coalesce($2::timestamptz, 'infinity')
-      order by setpoints.planned_at desc limit $3`,
+      order by setpoints_on_record.planned_at desc limit $3`,
     [deviceKey, before, limit],
   );
   return rows.map((row) => ({
@@ -133,10 +132,17 @@ export async function listRefused(
   return rows.map((row) => ({ ...row, id: Number(row.id), receivedAt: row.receivedAt.toISOString() }));
 }
 
-async function deviceKeyOf(db: Queryable, deviceId: string): Promise<number> {
+/** @throws {DermsError} DEVICE_NOT_FOUND */
+export async function deviceKeyOf(db: Queryable, deviceId: string): Promise<number> {
   const { rows } = await db.query<{ device_key: number }>('select device_key from devices where device_id = $1', [
     deviceId,
   ]);
   if (rows[0] === undefined) throw new DermsError('DEVICE_NOT_FOUND', `There is no device ${deviceId}.`);
   return rows[0].device_key;
+}
+
+/** @throws {DermsError} FEEDER_NOT_FOUND */
+export async function requireFeeder(db: Queryable, feederId: string): Promise<void> {
+  const { rowCount } = await db.query('select 1 from feeders where feeder_id = $1', [feederId]);
+  if (rowCount === 0) throw new DermsError('FEEDER_NOT_FOUND', `There is no feeder ${feederId}.`);
 }

@@ -1,35 +1,31 @@
 import type { TimeSeries } from './application-role';
-import { ensurePartitions, removePartitions } from './partitions';
-import type { Database } from './pool';
+import { ensurePartitions } from './partitions';
+import type { Transactions } from './pool';
 
 const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 7;
 
-/** Days each series is kept (design: cycle inputs 30 days, cycles and setpoints 90 days); telemetry by configuration. */
-const keptDays = (telemetryDays: number): Readonly<Record<TimeSeries, number>> => ({
-  telemetry: telemetryDays,
-  meter_readings: telemetryDays,
-  control_cycle_inputs: 30,
-  control_cycles: 90,
-  setpoints: 90,
-});
+const QUARTER_HOUR_DAYS = 2 * 365;
 
-/** Makes the partitions of the coming days, and removes those past their time. Safe to run twice and beside itself. */
-export async function maintainTimeSeries(
-  db: Database,
-  nowMs: number,
-  telemetryDays: number,
-): Promise<{ made: string[]; removed: string[] }> {
-  const made = await prepareTimeSeries(db, nowMs, telemetryDays);
-  const removed: string[] = [];
-  for (const [table, days] of Object.entries(keptDays(telemetryDays)) as [TimeSeries, number][]) {
-    removed.push(...(await removePartitions(db, table, nowMs - (days + 1) * DAY_MS)));
-  }
-  return { made, removed };
+/**
+ * From when on each series is kept, ms since the epoch: telemetry by configuration, then its quarter-hour sums for two
+ * years; cycle inputs 30 days; cycles and setpoints 90. A day is closed when it has ended so long ago, and a day more.
+ */
+export function keptFrom(nowMs: number, telemetryDays: number): Readonly<Record<TimeSeries, number>> {
+  const from = (days: number): number => nowMs - (days + 1) * DAY_MS;
+  return {
+    telemetry: from(telemetryDays),
+    meter_readings: from(telemetryDays),
+    telemetry_quarter_hours: from(telemetryDays + QUARTER_HOUR_DAYS),
+    meter_quarter_hours: from(telemetryDays + QUARTER_HOUR_DAYS),
+    control_cycle_inputs: from(30),
+    control_cycles: from(90),
+    setpoints: from(90),
+  };
 }
 
 /** What we write ourselves is always of now. */
-export async function prepareTimeSeries(db: Database, nowMs: number, telemetryDays: number): Promise<string[]> {
+export async function prepareTimeSeries(db: Transactions, nowMs: number, telemetryDays: number): Promise<string[]> {
   const ours = {
     daysBack: 1,
     daysAhead: DAYS_AHEAD,
@@ -39,7 +35,7 @@ export async function prepareTimeSeries(db: Database, nowMs: number, telemetryDa
 }
 
 /** Telemetry may come late by as long as it is kept. */
-export const prepareTelemetry = (db: Database, nowMs: number, telemetryDays: number): Promise<string[]> =>
+export const prepareTelemetry = (db: Transactions, nowMs: number, telemetryDays: number): Promise<string[]> =>
   ensurePartitions(db, nowMs, {
     daysBack: telemetryDays,
     daysAhead: DAYS_AHEAD,

@@ -7,6 +7,7 @@ import type {
   TreeSnapshot,
   PlanSettings,
 } from '../domain/fleet';
+import { readEnvelopesInForce } from './envelopes';
 import type { Queryable } from './pool';
 import { QUARANTINE_REASON } from './quarantine';
 
@@ -38,6 +39,7 @@ export async function readTreeSnapshot(
     feeders: feeders.map(feederNode),
     devices: (await readDevices(tx, rootFeederId)).map((row) => deviceOf(row, root.now_ms)),
     dispatches: (await readDispatches(tx, rootFeederId)).map(activeDispatch),
+    envelopes: await readEnvelopesInForce(tx, rootFeederId, root.interval_seconds),
   };
   return { enabled: root.enabled, quarantine: root.quarantine, tree };
 }
@@ -133,6 +135,8 @@ interface DeviceRow {
   readonly moved_from_high_kw: number | null;
   readonly ran_low_kw: number | null;
   readonly ran_high_kw: number | null;
+  readonly waits_since_ms: number | null;
+  readonly waited_until_ms: number | null;
 }
 
 const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceRow[]> => {
@@ -147,7 +151,9 @@ const readDevices = async (tx: Queryable, rootFeederId: string): Promise<DeviceR
             (extract(epoch from c.pending_valid_until) * 1000)::float8 as pending_valid_ms,
             c.off_setpoint_cycles, (extract(epoch from c.not_following_until) * 1000)::float8 as not_following_ms,
             (extract(epoch from c.moved_at) * 1000)::float8 as moved_ms,
-            c.moved_from_low_kw, c.moved_from_high_kw, c.ran_low_kw, c.ran_high_kw
+            c.moved_from_low_kw, c.moved_from_high_kw, c.ran_low_kw, c.ran_high_kw,
+            (extract(epoch from c.waits_since) * 1000)::float8 as waits_since_ms,
+            (extract(epoch from c.waited_until) * 1000)::float8 as waited_until_ms
        from feeders f
        join devices d using (feeder_id)
        left join device_state s using (device_key)
@@ -191,6 +197,8 @@ const deviceOf = (row: DeviceRow, nowMs: number): Device => ({
   pending: pendingOf(row),
   offSetpointCycles: row.off_setpoint_cycles ?? 0,
   notFollowingUntilMs: row.not_following_ms,
+  waitsSinceMs: row.waits_since_ms,
+  waitedUntilMs: row.waited_until_ms,
 });
 
 function lastMoveOf(row: DeviceRow): Device['lastMove'] {

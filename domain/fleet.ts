@@ -99,6 +99,10 @@ export interface Device {
   readonly offSetpointCycles: number;
   /** Until then it is planned at what it measures; null when it follows. */
   readonly notFollowingUntilMs: number | null;
+  /** EV with a minimum: since when it waits for its turn; null while it does not. */
+  readonly waitsSinceMs: number | null;
+  /** When its last wait for its turn ended; null when it never waited. */
+  readonly waitedUntilMs: number | null;
 }
 
 /** A dispatch in force at the moment of the plan. */
@@ -112,6 +116,17 @@ export interface ActiveDispatch {
   /** Lower wins. */
   readonly primacy: number;
   readonly acceptedAtMs: number;
+}
+
+/** Limits that somebody outside, such as the network operator, has published for a stretch of time. */
+export interface OperatingEnvelope {
+  readonly envelopeId: string;
+  readonly feederId: string;
+  /** Who published it. */
+  readonly source: string;
+  /** kW >= 0; null = says nothing of that side. */
+  readonly importLimitKw: number | null;
+  readonly exportLimitKw: number | null;
 }
 
 /** Numbers of the policy; each is configuration (see config/) with its source there. */
@@ -130,8 +145,20 @@ export interface PlanSettings {
   readonly followingToleranceShare: number;
   /** A device has reached its new setpoint after this. Default 5. */
   readonly settleSeconds: number;
+  /** Cycles in a row off its setpoint before a device counts as not following. Default 3. */
+  readonly notFollowingAfterCycles: number;
   /** A device that does not follow is tried again after this long. Default 300. */
   readonly notFollowingRetrySeconds: number;
+  /** A device this close to its cap or allowance is held by it; share of its rating. Default 0.02. */
+  readonly heldWithinShare: number;
+  /** A device below its cap or allowance may use this much more before the next cycle; share of its rating. Default 0.1. */
+  readonly growthShare: number;
+  /** An EV waits no longer than this for its turn while others charge. Default 900. */
+  readonly rotationSeconds: number;
+  /** An EV that was told to wait starts again after this at the earliest. Default 60. */
+  readonly leastWaitSeconds: number;
+  /** An empty EV counts as many times what one at its target soc counts, >= 1. Default 2. */
+  readonly evUrgencyMost: number;
 }
 
 /** Everything `planTree` looks at. */
@@ -142,4 +169,6 @@ export interface TreeSnapshot {
   readonly feeders: readonly FeederNode[];
   readonly devices: readonly Device[];
   readonly dispatches: readonly ActiveDispatch[];
+  /** In force now or before the next cycle, so that one that begins in between is obeyed in time. */
+  readonly envelopes: readonly OperatingEnvelope[];
 }

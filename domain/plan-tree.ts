@@ -17,8 +17,10 @@ import { deviceState, type DeviceState, type SteerableDevice } from './planning/
 import { feederTree, type FeederTree } from './planning/feeder-tree';
 import type { Feeders } from './planning/limit-rooms';
 import { limitsInForce, type NodeLimits } from './planning/limits-in-force';
+import { raiseIntoMeasuredRoom } from './planning/measured-room';
 import { defaultSums, fixedFlow, nodePlans } from './planning/node-plans';
 import { uncontrolledFlow, type UncontrolledFlow } from './planning/uncontrolled-flow';
+import { byTurns } from './planning/waiting-order';
 
 /**
  * Plans every device of the tree.
@@ -60,15 +62,17 @@ function planLevels(
 ): Decided {
   const { settings, nowMs } = snapshot;
   const steerables = states.filter((state): state is SteerableDevice => state.kind === 'steerable');
-  const allocation = allocateWithMinimums(feeders, steerables);
+  const allocation = allocateWithMinimums(feeders, steerables, byTurns(nowMs, settings));
   const allowances = widenAllowances(feeders, allocation);
   const { rooms, devices, binding } = allocation;
-  const { powerKw } = allowances;
+  const raises = raiseIntoMeasuredRoom(feeders, rooms, devices, allowances.powerKw, nowMs);
+  const { powerKw } = raises;
   const isKept = keepWithinDeadband(feeders, rooms, devices, powerKw, { nowMs, deadbandKw: settings.deadbandKw });
   const steered = rooms.sums(powerKw, devices);
+  const inTheEnd = rooms.sums(allowances.powerKw, devices);
   return {
-    devices: devicePlans(snapshot, feeders.tree, states, { allocation, allowances, isKept }),
-    nodes: nodePlans({ feeders, uncontrolled, settings, steered, binding }),
+    devices: devicePlans(snapshot, feeders.tree, states, { allocation, allowances, raises, isKept }),
+    nodes: nodePlans({ feeders, uncontrolled, settings, steered, inTheEnd, binding }),
   };
 }
 
@@ -87,24 +91,35 @@ function planDefaults(
   );
   return {
     devices,
-    nodes: nodePlans({ feeders, uncontrolled, settings, steered, binding: new Int8Array(tree.nodes.length) }),
+    nodes: nodePlans({
+      ...{ feeders, uncontrolled, settings, steered, inTheEnd: steered },
+      binding: new Int8Array(tree.nodes.length),
+    }),
   };
 }
 
-function limitsOf({ dispatches }: TreeSnapshot, tree: FeederTree): NodeLimits[] {
-  for (const { dispatchId, feederId } of dispatches) {
-    if (tree.indexOf.has(feederId)) continue;
-    throw new DermsError(
-      'FEEDER_TREE_INVALID',
-      `dispatch ${dispatchId} is for feeder ${feederId}, which is not in the tree`,
-    );
-  }
+function limitsOf({ dispatches, envelopes }: TreeSnapshot, tree: FeederTree): NodeLimits[] {
+  for (const { dispatchId, feederId } of dispatches) mustBeKnown(tree, feederId, `dispatch ${dispatchId}`);
+  for (const { envelopeId, feederId } of envelopes) mustBeKnown(tree, feederId, `envelope ${envelopeId}`);
+  const dispatchesOf = byFeeder(dispatches);
+  const envelopesOf = byFeeder(envelopes);
   return tree.nodes.map((feeder) =>
-    limitsInForce(
-      feeder,
-      dispatches.filter(({ feederId }) => feederId === feeder.feederId),
-    ),
+    limitsInForce(feeder, {
+      dispatches: dispatchesOf.get(feeder.feederId) ?? [],
+      envelopes: envelopesOf.get(feeder.feederId) ?? [],
+    }),
   );
+}
+
+function mustBeKnown({ indexOf }: FeederTree, feederId: string, what: string): void {
+  if (indexOf.has(feederId)) return;
+  throw new DermsError('FEEDER_TREE_INVALID', `${what} is for feeder ${feederId}, which is not in the tree`);
+}
+
+function byFeeder<Claim extends { readonly feederId: string }>(claims: readonly Claim[]): Map<string, Claim[]> {
+  const found = new Map<string, Claim[]>();
+  for (const claim of claims) found.set(claim.feederId, [...(found.get(claim.feederId) ?? []), claim]);
+  return found;
 }
 
 /** By id, so that sums do not depend on the order the devices came in. */

@@ -15,6 +15,10 @@ export interface Explanation {
 export type DeviceNote =
   | 'free'
   | 'bound-by-node'
+  /** An EV whose minimum does not fit: others charge meanwhile. */
+  | 'waits-for-turn'
+  /** Its raise waits until what makes room for it is measured. */
+  | 'waits-for-relief'
   | 'at-rating'
   | 'soc-limit'
   | 'ramping'
@@ -36,24 +40,33 @@ export interface DevicePlan {
   /** To be stored for the next cycle. */
   readonly offSetpointCycles: number;
   readonly notFollowingUntilMs: number | null;
+  readonly waitsSinceMs: number | null;
+  readonly waitedUntilMs: number | null;
 }
 
 /** Whose number a limit is. */
 export type LimitSource =
   | { readonly kind: 'static' }
   | { readonly kind: 'dispatch'; readonly dispatchId: string }
-  | { readonly kind: 'envelope' };
+  | { readonly kind: 'envelope'; readonly envelopeId: string; readonly publishedBy: string };
 
 export interface LimitInForce {
   readonly kw: number;
   readonly source: LimitSource;
 }
 
+/** What one envelope or dispatch says of one side of a node, whether or not something tighter holds. */
+export interface LimitClaim extends LimitInForce {
+  readonly side: 'import' | 'export';
+}
+
 export interface NodePlan {
   readonly feederId: string;
-  /** Static limit narrowed by dispatches in force. `lowKw` and `highKw` are signed flow bounds, import positive. */
+  /** The tightest of static limit, envelopes and dispatches in force; signed flow bounds, import positive. */
   readonly high: LimitInForce;
   readonly low: LimitInForce;
+  /** Everything that speaks for this node beside its static limits; empty for most. */
+  readonly claims: readonly LimitClaim[];
   /** Flow at the meter now, null without a fresh meter. */
   readonly measuredKw: number | null;
   /** Flow once every setpoint of this plan holds, uncontrolled flow included; counted at the worse side for silent devices. */

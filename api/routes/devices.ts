@@ -16,7 +16,7 @@ import {
   timestampSchema,
   uuidSchema,
 } from '../schemas/fields';
-import { seriesQuery, seriesWindow } from '../schemas/series';
+import { quarterHourSchema, seriesQuery, seriesWindow } from '../schemas/series';
 import { wakeTrees } from '../tell-workflow';
 import { withoutUndefined } from '../without-undefined';
 
@@ -33,6 +33,19 @@ const telemetrySample = z
     faultCode: z.string().nullable(),
   })
   .meta({ id: 'TelemetrySample' });
+
+const telemetryQuarterHour = quarterHourSchema
+  .extend({
+    onlineSamples: z.number().int(),
+    faultSamples: z.number().int(),
+    energyFirstKwh: z.number().nullable().describe("The device's own counter at its first sample of the quarter."),
+    energyLastKwh: z.number().nullable(),
+    socFirst: z.number().nullable(),
+    socLast: z.number().nullable(),
+    voltageMinV: z.number().nullable(),
+    voltageMaxV: z.number().nullable(),
+  })
+  .meta({ id: 'TelemetryQuarterHour' });
 
 const setpointSchema = z
   .strictObject({
@@ -137,9 +150,21 @@ export const deviceRoutes: readonly Route[] = [
     role: 'viewer',
     params: deviceParams,
     query: seriesQuery,
-    answers: { 200: { description: 'Samples.', schema: pageOf(telemetrySample) } },
+    answers: {
+      200: {
+        description: 'Samples, or quarters of an hour.',
+        schema: pageOf(z.union([telemetrySample, telemetryQuarterHour])),
+      },
+    },
     errors: ['DEVICE_NOT_FOUND'],
     handle: async ({ params: { deviceId }, query }, { devices }) => {
+      if (query.resolution === 'quarter-hour') {
+        const quarters = await devices.telemetryQuarterHours(deviceId, seriesWindow(query));
+        return answer(
+          200,
+          pageOfRows(quarters, query.limit, ({ quarterAt }) => [quarterAt]),
+        );
+      }
       const rows = await devices.telemetry(deviceId, seriesWindow(query));
       return answer(
         200,

@@ -12,7 +12,7 @@ import {
   uuidSchema,
 } from '../schemas/fields';
 import { modeSchema } from '../schemas/feeder';
-import { seriesQuery, seriesWindow } from '../schemas/series';
+import { quarterHourSchema, seriesQuery, seriesWindow } from '../schemas/series';
 
 const meterSample = z
   .strictObject({ sampledAt: timestampSchema, receivedAt: timestampSchema, flowKw: z.number() })
@@ -48,9 +48,21 @@ export const feederSeriesRoutes: readonly Route[] = [
     role: 'viewer',
     params: feederParams,
     query: seriesQuery,
-    answers: { 200: { description: 'Samples of the meter.', schema: pageOf(meterSample) } },
+    answers: {
+      200: {
+        description: 'Samples of the meter, or quarters of an hour.',
+        schema: pageOf(z.union([meterSample, quarterHourSchema])),
+      },
+    },
     errors: ['FEEDER_NOT_FOUND'],
     handle: async ({ params: { feederId }, query }, { telemetry }) => {
+      if (query.resolution === 'quarter-hour') {
+        const quarters = await telemetry.meterQuarterHours(feederId, seriesWindow(query));
+        return answer(
+          200,
+          pageOfRows(quarters, query.limit, ({ quarterAt }) => [quarterAt]),
+        );
+      }
       const rows = await telemetry.meter(feederId, seriesWindow(query));
       return answer(
         200,

@@ -3,6 +3,7 @@ import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
 import { dispatchRoutes } from './dispatches';
+import { envelopeRoutes } from './envelopes';
 import { feederSeriesRoutes } from './feeder-series';
 import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
@@ -15,6 +16,7 @@ import { registryRoutes } from './registry';
 export const routes: readonly Route[] = [
   ...feederRoutes,
   ...feederSeriesRoutes,
+  ...envelopeRoutes,
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,

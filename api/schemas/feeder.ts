@@ -33,7 +33,8 @@ const limitInForceSchema = z.strictObject({
   kw: z.number().describe('Signed flow bound, import positive, kW.'),
   source: z
     .union([
-      z.strictObject({ kind: z.enum(['static', 'envelope']) }),
+      z.strictObject({ kind: z.literal('static') }),
+      z.strictObject({ kind: z.literal('envelope'), envelopeId: z.string(), publishedBy: z.string() }),
       z.strictObject({ kind: z.literal('dispatch'), dispatchId: uuidSchema }),
     ])
     .describe('Whose it is.'),

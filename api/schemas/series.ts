@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SeriesPage } from '../../db/telemetry-reads';
 import { DermsError } from '../../domain/errors';
 import { readCursor, timeCursor } from '../cursor';
-import { cursorField, pageLimit, timeSchema } from './fields';
+import { cursorField, pageLimit, timeSchema, timestampSchema } from './fields';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,7 +11,23 @@ export const seriesQuery = z.strictObject({
   to: timeSchema.optional().describe('Excluded. Default: now.'),
   limit: pageLimit(10_000, 1_000),
   cursor: cursorField,
+  resolution: z
+    .enum(['raw', 'quarter-hour'])
+    .default('raw')
+    .describe(
+      'Samples as they came, kept for `TELEMETRY_RETENTION_DAYS`; or quarters of an hour that begin in the stretch, kept two years longer.',
+    ),
 });
+
+export const quarterHourSchema = z
+  .strictObject({
+    quarterAt: timestampSchema.describe('When the quarter began.'),
+    samples: z.number().int(),
+    meanKw: z.number(),
+    minKw: z.number(),
+    maxKw: z.number(),
+  })
+  .meta({ id: 'QuarterHour' });
 
 /**
  * The stretch that is asked for, one row longer than the page, so that it is known whether there is another.
@@ -19,7 +35,7 @@ export const seriesQuery = z.strictObject({
  * @throws {DermsError} VALIDATION_FAILED
  */
 export function seriesWindow(
-  { from, to, limit, cursor }: z.output<typeof seriesQuery>,
+  { from, to, limit, cursor }: Omit<z.output<typeof seriesQuery>, 'resolution'>,
   nowMs = Date.now(),
 ): SeriesPage {
   const toMs = to === undefined ? nowMs : Date.parse(to);

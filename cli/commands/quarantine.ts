@@ -52,9 +52,9 @@ function screen({ inForce, lastReconciliation, past }: z.output<typeof shown>): 
       'Nothing is planned, published or written.',
       '',
       lastReconciliation === null || lastReconciliation.at < inForce.since
-        ? 'Next: npm run reconcile'
+        ? 'Next: compare with Temporal and the broker (docs/runbooks/restore.md), then lift it'
         : lastReconciliation.open > 0
-          ? `Compared at ${lastReconciliation.at}, ${String(lastReconciliation.open)} findings open. Next: npm run reconcile -- --apply`
+          ? `Compared at ${lastReconciliation.at}, ${String(lastReconciliation.open)} findings open.`
           : `Compared at ${lastReconciliation.at}, nothing open. Next: npm run derms -- quarantine lift --reason "…"`,
     ].join('\n');
   }

@@ -1,5 +1,4 @@
 import { addTo, real, whole } from '../allocation/packed';
-import { byText } from '../in-words';
 import { allocate, type Allocation } from './allocate';
 import type { SteerableDevice } from './device-state';
 import { ON_LIMIT_KW, type Feeders } from './limit-rooms';
@@ -13,12 +12,8 @@ export interface MinimumAllocation extends Allocation {
   readonly waitsFor: Int32Array;
 }
 
-/** Who waits first. Rotation, so that it is not always the same one, comes in as another order. */
-export type WaitingOrder = (a: SteerableDevice, b: SteerableDevice) => number;
-
-/** The lowest weight waits first, then the first id. */
-export const leastWeightWaits: WaitingOrder = (a, b) =>
-  a.want.weight - b.want.weight || byText(a.device.deviceId, b.device.deviceId);
+/** Who of these EVs, which compete with each other, waits first; `waiting-order.ts` has the order that is used. */
+export type WaitingOrder = (group: readonly SteerableDevice[]) => (a: SteerableDevice, b: SteerableDevice) => number;
 
 /**
  * Allocates, then lets EVs wait whose share is below the least they can charge with.
@@ -31,7 +26,7 @@ export const leastWeightWaits: WaitingOrder = (a, b) =>
 export function allocateWithMinimums(
   feeders: Feeders,
   devices: readonly SteerableDevice[],
-  order: WaitingOrder = leastWeightWaits,
+  order: WaitingOrder,
 ): MinimumAllocation {
   const waitsFor = new Int32Array(devices.length).fill(-1);
   let planned = devices;
@@ -81,7 +76,7 @@ function groupsBelowMinimum(devices: readonly SteerableDevice[], allocation: All
   const groups = new Map<number, Member[]>([...concerned].map((group) => [group, []]));
   devices.forEach((steerable, index) => {
     const powerKw = real(allocation.powerKw, index);
-    if (steerable.want.minimumKw <= 0 || powerKw <= ON_LIMIT_KW) return;
+    if (steerable.device.deviceType !== 'ev' || powerKw <= ON_LIMIT_KW) return;
     groups.get(groupOf(steerable.want, allocation, index))?.push({ index, steerable, powerKw });
   });
   return [...groups.values()].map((members) => ({
@@ -122,8 +117,10 @@ function decide(
   let leftKw = sharedKw + ON_LIMIT_KW;
   const kept: Member[] = [];
   const wait: Member[] = [];
-  for (const member of [...members].sort((a, b) => order(b.steerable, a.steerable))) {
+  const waitsFirst = order(members.map(({ steerable }) => steerable));
+  for (const member of [...members].sort((a, b) => waitsFirst(b.steerable, a.steerable))) {
     const { minimumKw } = member.steerable.want;
+    if (minimumKw <= 0) continue; // it gives way as far as it must
     const path = below(member.steerable.node);
     if (leftKw >= minimumKw && path.some((node) => real(leftBelow, node) + ON_LIMIT_KW < minimumKw)) {
       wait.push(member);

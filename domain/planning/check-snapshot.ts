@@ -6,10 +6,13 @@ import type { ActiveDispatch, Device, FeederNode, LastMove, TreeSnapshot } from 
  *
  * @throws {DermsError} `FEEDER_TREE_INVALID` or `DEVICE_INVALID`, naming the feeder or device and the field.
  */
-export function checkSnapshot({ nowMs, settings, feeders, devices, dispatches }: TreeSnapshot): void {
+export function checkSnapshot({ nowMs, settings, feeders, devices, dispatches, envelopes }: TreeSnapshot): void {
   check('FEEDER_TREE_INVALID', 'the plan', { finite: { nowMs }, positive: { ...settings } });
   for (const feeder of feeders) checkFeeder(feeder);
   for (const dispatch of dispatches) checkDispatch(dispatch);
+  for (const { envelopeId, importLimitKw, exportLimitKw } of envelopes) {
+    check('FEEDER_TREE_INVALID', `envelope ${envelopeId}`, { positive: { importLimitKw, exportLimitKw } });
+  }
   const known = new Set<string>();
   for (const device of devices) {
     if (known.has(device.deviceId)) throw new DermsError('DEVICE_INVALID', `device ${device.deviceId} is listed twice`);
@@ -56,6 +59,8 @@ function checkDevice(device: Device): void {
       reserveSoc: device.reserveSoc,
       targetSoc: device.targetSoc,
       notFollowingUntilMs: device.notFollowingUntilMs,
+      waitsSinceMs: device.waitsSinceMs,
+      waitedUntilMs: device.waitedUntilMs,
       'reading.powerKw': reading?.powerKw,
       'reading.soc': reading?.soc,
       'reading.ageSeconds': reading?.ageSeconds,
@@ -87,6 +92,8 @@ function isSound(device: Device): boolean {
     device.reserveSoc +
     device.targetSoc +
     (device.notFollowingUntilMs ?? 0) +
+    (device.waitsSinceMs ?? 0) +
+    (device.waitedUntilMs ?? 0) +
     (reading === null ? 0 : reading.powerKw + (reading.soc ?? 0) + reading.ageSeconds) +
     (acknowledged === null ? 0 : acknowledged.targetKw + acknowledged.validUntilMs) +
     (pending === null ? 0 : pending.targetKw + pending.lowKw + pending.highKw + pending.validUntilMs) +

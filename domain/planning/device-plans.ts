@@ -4,10 +4,12 @@ import type { TreeSnapshot } from '../fleet';
 import type { DevicePlan, Explanation } from '../plan';
 import type { Allowances } from './allowances';
 import type { MinimumAllocation } from './charging-minimums';
+import { turnAfter } from './charging-turns';
 import { commandsInForce } from './commands';
 import type { DeviceState, FixedDevice, SteerableDevice, UnratedDevice } from './device-state';
 import type { FeederTree } from './feeder-tree';
 import { ON_LIMIT_KW } from './limit-rooms';
+import type { HeldRaises } from './measured-room';
 import { publishDefault, publishLastCommand, publishTarget } from './publishing';
 import { RELIEF_TIER } from './relief-order';
 
@@ -15,6 +17,7 @@ import { RELIEF_TIER } from './relief-order';
 export interface Settled {
   readonly allocation: MinimumAllocation;
   readonly allowances: Allowances;
+  readonly raises: HeldRaises;
   readonly isKept: readonly boolean[];
 }
 
@@ -29,12 +32,12 @@ export function devicePlans(
   return states.map((state) => {
     if (state.kind !== 'steerable') return fixedPlan(state, snapshot);
     const index = steered++;
-    const targetKw = real(settled.allowances.powerKw, index);
-    return planOf(state, {
-      targetKw,
-      publish: publishTarget(state.device, targetKw, snapshot),
-      explanation: explain(index, tree, settled),
-    });
+    const targetKw = real(settled.raises.powerKw, index);
+    const explanation = explain(index, tree, settled);
+    return {
+      ...planOf(state, { targetKw, publish: publishTarget(state.device, targetKw, snapshot), explanation }),
+      ...turnAfter(state.device, explanation.note === 'waits-for-turn', snapshot.nowMs),
+    };
   });
 }
 
@@ -71,28 +74,33 @@ function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot): 
 }
 
 const planOf = (
-  { device: { deviceId, feederId }, following }: DeviceState,
+  { device, following }: DeviceState,
   decided: Pick<DevicePlan, 'targetKw' | 'publish' | 'explanation'>,
 ): DevicePlan => ({
-  deviceId,
-  feederId,
+  deviceId: device.deviceId,
+  feederId: device.feederId,
   ...decided,
   offSetpointCycles: following.offSetpointCycles,
   notFollowingUntilMs: following.notFollowingUntilMs,
+  waitsSinceMs: device.waitsSinceMs,
+  waitedUntilMs: device.waitedUntilMs,
 });
 
-function explain(index: number, tree: FeederTree, { allocation, allowances, isKept }: Settled): Explanation {
+function explain(index: number, tree: FeederTree, { allocation, allowances, raises, isKept }: Settled): Explanation {
   const steerable = allocation.devices[index];
   if (steerable === undefined) return { level: 0, tier: 0, boundBy: null, note: 'free' };
   const { device, want } = steerable;
-  const targetKw = real(allowances.powerKw, index);
+  const targetKw = real(raises.powerKw, index);
   const nameOf = (feeder: number) => tree.nodes[feeder]?.feederId ?? null;
   const deadband = isKept[index] === true ? ({ note: 'deadband' } as const) : {};
   const level = real(allocation.level, index);
   const tier = RELIEF_TIER[device.deviceType];
   const heldBy = whole(allowances.heldBy, index);
   const waitsFor = whole(allocation.waitsFor, index);
-  if (waitsFor >= 0) return { level, tier, boundBy: nameOf(waitsFor), note: 'bound-by-node', ...deadband };
+  if (waitsFor >= 0) return { level, tier, boundBy: nameOf(waitsFor), note: 'waits-for-turn' };
+  if (want.restraint === 'turn') return { level, tier, boundBy: null, note: 'waits-for-turn' };
+  const noRoomAt = whole(raises.heldBy, index);
+  if (noRoomAt >= 0) return { level, tier, boundBy: nameOf(noRoomAt), note: 'waits-for-relief', ...deadband };
   if (isMoved(steerable, targetKw, isKept[index] === true)) {
     const boundBy = whole(allocation.boundBy, index);
     const note = isAtRating(steerable, targetKw) ? 'at-rating' : 'bound-by-node';

@@ -1,9 +1,6 @@
 import type { Device, DeviceReading, PlanSettings } from '../fleet';
 import { commandsInForce, ratedPowerKw, type PowerSpan } from './commands';
 
-/** Cycles in a row off its setpoint before a device counts as not following (design, section 7). */
-export const OFF_CYCLES_UNTIL_NOT_FOLLOWING = 3;
-
 export interface Following {
   readonly follows: boolean;
   /** To be stored for the next cycle. */
@@ -28,7 +25,7 @@ export function following(
   const before = notFollowingUntilMs === null ? device.offSetpointCycles : 0;
   const isOff = reading === null ? null : isOffSetpoint(device, reading, nowMs, settings);
   const offSetpointCycles = isOff === null ? before : isOff ? before + 1 : 0;
-  if (offSetpointCycles < OFF_CYCLES_UNTIL_NOT_FOLLOWING) {
+  if (offSetpointCycles < settings.notFollowingAfterCycles) {
     return { follows: true, offSetpointCycles, notFollowingUntilMs: null };
   }
   const retryAtMs = nowMs + settings.notFollowingRetrySeconds * 1000;

@@ -12,13 +12,21 @@ export interface NodePlanInput {
   readonly uncontrolled: UncontrolledFlow;
   readonly settings: PlanSettings;
   /** Sums of the planned devices below each node, as import and as export judge them, kW. */
-  readonly steered: { readonly high: Float64Array; readonly low: Float64Array };
+  readonly steered: SteeredSums;
+  /** The same once every raise that waits for measured room was made: what the limits are judged by. */
+  readonly inTheEnd: SteeredSums;
   /** Per node: 1 holds devices back for import, -1 for export, 0 not at all. */
   readonly binding: Int8Array;
 }
 
+interface SteeredSums {
+  readonly high: Float64Array;
+  readonly low: Float64Array;
+}
+
 /** One plan per node, in the order of the tree. */
-export function nodePlans({ feeders, uncontrolled, settings, steered, binding }: NodePlanInput): NodePlan[] {
+export function nodePlans(input: NodePlanInput): NodePlan[] {
+  const { feeders, uncontrolled, settings, steered, inTheEnd, binding } = input;
   const { tree, limits, fixedHighKw, fixedLowKw } = feeders;
   return limits.flatMap((limit, index) => {
     const node = tree.nodes[index];
@@ -29,6 +37,7 @@ export function nodePlans({ feeders, uncontrolled, settings, steered, binding }:
       feederId: node.feederId,
       high: limit.high,
       low: limit.low,
+      claims: limit.claims,
       measuredKw: freshFlowKw(node, settings),
       plannedHighKw,
       plannedLowKw,
@@ -37,7 +46,11 @@ export function nodePlans({ feeders, uncontrolled, settings, steered, binding }:
       meteredUncontrolledKw: uncontrolled.meteredKw[index] ?? null,
       meterStale: uncontrolled.isMeterStale[index] ?? false,
       binding: sideName(binding[index] ?? 0),
-      missingKw: missingKw(limit, plannedHighKw, plannedLowKw),
+      missingKw: missingKw(
+        limit,
+        real(fixedHighKw, index) + real(inTheEnd.high, index),
+        real(fixedLowKw, index) + real(inTheEnd.low, index),
+      ),
     };
   });
 }
@@ -87,7 +100,7 @@ export function defaultSums(
   tree: FeederTree,
   states: readonly DeviceState[],
   defaultsKw: readonly number[],
-): NodePlanInput['steered'] {
+): SteeredSums {
   const high = new Float64Array(tree.nodes.length);
   const low = new Float64Array(tree.nodes.length);
   states.forEach((state, index) => {

@@ -1,5 +1,6 @@
 import { defaultPowerKw } from '../default-power';
 import type { Device, DeviceReading, PlanSettings } from '../fleet';
+import { mustGoOnWaiting } from './charging-turns';
 import { commandsInForce, type PowerSpan } from './commands';
 
 /** What a device that can be steered would do, and what it may be asked to do; all kW, import positive. */
@@ -22,24 +23,17 @@ export interface Want {
   readonly countsToKw: number;
   /** An EV draws 0 or at least this. */
   readonly minimumKw: number;
+  /** Priority x urgency. */
   readonly weight: number;
-  readonly restraint: 'none' | 'ramp' | 'soc';
+  readonly restraint: 'none' | 'ramp' | 'soc' | 'turn';
 }
-
-/**
- * A device this close to its cap or allowance is held by it; share of its rating, about what an inverter measures
- * wrong.
- */
-const HELD_WITHIN_SHARE = 0.02;
-/** A device below its cap may use this much more before the next cycle; share of its rating (design, section 7). */
-const GROWTH_SHARE = 0.1;
 
 /**
  * Bounds and want of a rated device with a fresh reading.
  *
  * EV: its maximum below its target soc, else 0. PV: its rating. Both say so to their own limit only as far as they
  * can use it: one held at its cap or allowance (or never told one) is believed to be able to use all of it, one that
- * stays below is taken at what it measures plus a tenth of its rating. Battery: its schedule, within reserve and
+ * stays below is taken at what it measures plus a part of its rating. Battery: its schedule, within reserve and
  * target soc; an unknown soc could be on either side of both, so it moves only where they do not bind.
  *
  * Restore slowly: a ramp holds the want near the last command. It never holds a bound, so it slows no relief.
@@ -47,7 +41,7 @@ const GROWTH_SHARE = 0.1;
 export function wantOf(device: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): Want {
   const commands = commandsInForce(device, nowMs);
   const stepKw = device.rampKwPerS === null ? Infinity : device.rampKwPerS * settings.intervalSeconds;
-  const about: About = { device, reading, commands, stepKw };
+  const about: About = { device, reading, commands, stepKw, nowMs, settings };
   switch (device.deviceType) {
     case 'ev':
       return evWant(about);
@@ -63,19 +57,22 @@ interface About {
   readonly reading: DeviceReading;
   readonly commands: PowerSpan | null;
   readonly stepKw: number;
+  readonly nowMs: number;
+  readonly settings: PlanSettings;
 }
 
-function evWant({ device, reading, commands, stepKw }: About): Want {
+function evWant({ device, reading, commands, stepKw, nowMs, settings }: About): Want {
   const rated = device.maxImportKw ?? 0;
   const { soc, powerKw } = reading;
-  const highKw = soc !== null && soc >= 1 ? 0 : rated;
+  const waits = mustGoOnWaiting(device, nowMs, settings);
+  const highKw = waits || (soc !== null && soc >= 1) ? 0 : rated;
   const minimumKw = Math.min(device.minImportKw, rated);
   const charging = highKw > 0 && (soc === null || soc < device.targetSoc);
   const allowed = commands?.lowKw ?? Math.max(defaultPowerKw(device) ?? 0, powerKw);
   const ramped = Math.min(highKw, Math.max(allowed + stepKw, minimumKw));
   const freeKw = charging ? ramped : 0;
-  const isHeld = commands === null || powerKw >= commands.highKw - HELD_WITHIN_SHARE * rated;
-  const usable = isHeld ? rated : Math.max(powerKw + GROWTH_SHARE * rated, minimumKw);
+  const isHeld = commands === null || powerKw >= commands.highKw - settings.heldWithinShare * rated;
+  const usable = isHeld ? rated : Math.max(powerKw + settings.growthShare * rated, minimumKw);
   return {
     lowKw: 0,
     highKw,
@@ -85,18 +82,24 @@ function evWant({ device, reading, commands, stepKw }: About): Want {
     countsFromKw: -Infinity,
     countsToKw: Math.max(powerKw, 0),
     minimumKw,
-    weight: device.weight,
-    restraint: charging ? (ramped < highKw ? 'ramp' : 'none') : 'soc',
+    weight: device.weight * evUrgency(device, soc, settings),
+    restraint: waits ? 'turn' : charging ? (ramped < highKw ? 'ramp' : 'none') : 'soc',
   };
 }
 
-function pvWant({ device, reading, commands, stepKw }: About): Want {
+/** From 1 at its target soc to the most when empty; half way for a car that does not tell its soc. */
+function evUrgency({ targetSoc }: Device, soc: number | null, { evUrgencyMost }: PlanSettings): number {
+  const missing = soc === null ? 0.5 : targetSoc > 0 ? within((targetSoc - soc) / targetSoc, 0, 1) : 0;
+  return 1 + (evUrgencyMost - 1) * missing;
+}
+
+function pvWant({ device, reading, commands, stepKw, settings }: About): Want {
   const rated = device.maxExportKw ?? 0;
   const givesKw = -reading.powerKw;
   const allowed = commands === null ? Math.max(-(defaultPowerKw(device) ?? 0), givesKw) : -commands.highKw;
   const free = Math.min(rated, Math.max(allowed, 0) + stepKw);
-  const isHeld = commands !== null && givesKw >= -commands.lowKw - HELD_WITHIN_SHARE * rated;
-  const available = isHeld ? rated : Math.max(givesKw, 0) + GROWTH_SHARE * rated;
+  const isHeld = commands !== null && givesKw >= -commands.lowKw - settings.heldWithinShare * rated;
+  const available = isHeld ? rated : Math.max(givesKw, 0) + settings.growthShare * rated;
   return {
     lowKw: 0 - rated,
     highKw: 0,

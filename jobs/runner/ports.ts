@@ -1,15 +1,71 @@
 import type { DatabaseBackupPorts } from '../../backups/database-ports';
+import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
+import type { DrillReport, DrillTargets } from '../../backups/restore/drill-report';
+import type { DrillOrder } from '../../backups/restore/run-drill';
+import type { LiveSystem } from '../../backups/restore/target-server';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
 export interface JobPorts {
   readonly now: () => Date;
-  readonly timeSeries: {
-    /** Makes partitions ahead and removes those past their time; returns their names. */
-    maintain(): Promise<{ readonly made: readonly string[]; readonly removed: readonly string[] }>;
-  };
+  readonly timeSeries: TimeSeriesPort;
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */
   readonly mqttBackup: MqttBackupPorts | string;
   /** The same of the database. */
   readonly databaseBackup: DatabaseBackupPorts | string;
+  /** A sentence where this deployment cannot restore: what it lacks. */
+  readonly restoreDrill: RestoreDrillPort | string;
+}
+
+/** Restores of backups that show whether they can be. */
+export interface RestoreDrillPort {
+  readonly deployment: LiveSystem['deployment'];
+  /** Larger databases are drilled on some days only. */
+  readonly maxBytes: number;
+  readonly targets: DrillTargets;
+  /** `latest`, or the id of a backup. Rejects with a `RestoreFailure` when there is none. */
+  choose(wanted: string): Promise<DumpManifest>;
+  /** Fills the report as it goes. */
+  run(order: DrillOrder, report: { -readonly [K in keyof DrillReport]: DrillReport[K] }): Promise<void>;
+  /** What the drill says of the backup from now on. */
+  record(outcome: {
+    readonly backup: DumpManifest;
+    readonly report: DrillReport;
+    readonly runId: string;
+    readonly verdict: 'passed' | 'failed';
+    readonly failure: { readonly code: string; readonly message: string } | null;
+  }): Promise<void>;
+}
+
+/** Time series in their partitions, and rows that are kept for a time. */
+export interface TimeSeriesPort {
+  /** Makes the partitions of the coming days; returns their names. */
+  prepare(): Promise<readonly string[]>;
+  /** Partitions past their time, oldest first. */
+  outdated(): Promise<readonly OutdatedPartition[]>;
+  /** Carries over what is to outlive it, then removes it; null when a reader holds on to it and the next run will. */
+  close(partitionName: string, run: { runId: string; signal: AbortSignal }): Promise<ClosedPartition | null>;
+  /** What the run has closed, earlier attempts of it too. */
+  closedBy(runId: string): Promise<readonly ClosedPartition[]>;
+  /** Removes rows of both kinds that are past their time; returns how many. */
+  removeOldLines(signal: AbortSignal): Promise<{ readonly runLogLines: number; readonly refusedMessages: number }>;
+}
+
+export interface OutdatedPartition {
+  readonly series: string;
+  readonly name: string;
+  readonly startsAt: string;
+  readonly endsAt: string;
+  /** As the server estimates it. */
+  readonly rowsAbout: number;
+}
+
+export interface ClosedPartition {
+  readonly series: string;
+  readonly name: string;
+  readonly rows: number;
+  /** Sums made of them, or rows kept apart. */
+  readonly carriedRows: number;
+  /** false: somebody still reads it (a dump), and the next run removes it. */
+  readonly removed: boolean;
 }

@@ -33,10 +33,7 @@ export interface RunRow {
   readonly cancel_acknowledged_at: Date | null;
 }
 
-const NO_PORTS = {
-  now: () => new Date(),
-  timeSeries: { maintain: () => Promise.resolve({ made: [], removed: [] }) },
-} as unknown as JobPorts; // a test's own jobs ask for nothing else
+const NO_PORTS = { now: () => new Date() } as JobPorts; // a test's own jobs ask for nothing else
 
 export async function createJobWorld(
   bundle: WorkflowBundleWithSourceMap,

@@ -3,7 +3,7 @@ import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { msToTs } from '@temporalio/common/lib/time';
 import { Client } from 'pg';
-import { openDatabase, type Database } from '../../db/pool';
+import { openDatabase, type Database, type DatabaseOptions } from '../../db/pool';
 import { createLogger } from '../../observability/logger';
 import { FEEDER_SEARCH_ATTRIBUTE } from '../../workflows/messages';
 
@@ -48,6 +48,8 @@ export interface TestDatabase {
   readonly name: string;
   /** As the application's role. */
   readonly db: Database;
+  /** How another process of that role reaches it. */
+  readonly options: DatabaseOptions;
   drop(): Promise<void>;
 }
 
@@ -66,23 +68,22 @@ export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDat
     }
   };
   await onServer(`create database ${name} template ${TEMPLATE_DATABASE}`);
-  const db = openDatabase(
-    {
-      host,
-      port,
-      database: name,
-      user,
-      password,
-      poolSize,
-      connectTimeoutMs: 5_000,
-      queryTimeoutMs: 20_000,
-      applicationName: 'test',
-    },
-    testLog,
-  );
+  const options: DatabaseOptions = {
+    host,
+    port,
+    database: name,
+    user,
+    password,
+    poolSize,
+    connectTimeoutMs: 5_000,
+    queryTimeoutMs: 20_000,
+    applicationName: 'test',
+  };
+  const db = openDatabase(options, testLog);
   return {
     name,
     db,
+    options,
     drop: async () => {
       await db.close();
       await onServer(`drop database ${name} with (force)`);

@@ -3,6 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import { v5 as uuidv5, v4 as uuidv4 } from 'uuid';
 import { createControlActivities } from '../../activities';
 import { openSetpointPublisher } from '../../broker/setpoint-publisher';
+import { policyNumbers } from '../../config/policy';
 import { topics } from '../../contracts/topics';
 import { createDispatchProgress } from '../../db/dispatch-progress';
 import { createPlanStore } from '../../db/plan-store';
@@ -52,14 +53,8 @@ async function main(): Promise<void> {
   const activities = createControlActivities({
     plan: {
       plans: createPlanStore(db, {
-        staleSeconds: settings.TELEMETRY_STALE_SECONDS,
-        offlineSeconds: settings.DEVICE_OFFLINE_SECONDS,
+        ...policyNumbers(settings),
         setpointTtlSeconds,
-        deadbandKw: settings.DEADBAND_KW,
-        followingToleranceKw: settings.FOLLOWING_TOLERANCE_KW,
-        followingToleranceShare: settings.FOLLOWING_TOLERANCE_SHARE,
-        settleSeconds: settings.DEVICE_SETTLE_SECONDS,
-        notFollowingRetrySeconds: settings.NOT_FOLLOWING_RETRY_SECONDS,
       }),
       planTree,
       newPlanId: uuidv4,

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
-import { maintainTimeSeries } from '../../db/time-series-upkeep';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
@@ -13,6 +12,8 @@ import { databaseBackupPorts } from '../database-backup-ports';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
+import { restoreDrillPort } from '../restore-drill-port';
+import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
@@ -39,11 +40,10 @@ async function main(): Promise<void> {
       logOf: (fields) => log.child(fields),
       job: {
         now: () => new Date(),
-        timeSeries: {
-          maintain: () => maintainTimeSeries(db, Date.now(), settings.TELEMETRY_RETENTION_DAYS),
-        },
+        timeSeries: createTimeSeriesPort(db, settings),
         mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),
+        restoreDrill: restoreDrillPort(settings, vault, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -6,18 +6,9 @@ import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../../../domain/co
 import type { TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan } from '../../../domain/plan';
 import { addEv, addFeeder } from '../../support/fleet-rows';
+import { POLICY_NUMBERS } from '../../support/policy-numbers';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
-const POLICY = {
-  staleSeconds: 30,
-  offlineSeconds: 180,
-  setpointTtlSeconds: () => 60,
-  deadbandKw: 0.1,
-  followingToleranceKw: 0.5,
-  followingToleranceShare: 0.05,
-  settleSeconds: 5,
-  notFollowingRetrySeconds: 300,
-};
 const CHAIN = '11111111-1111-4111-8111-111111111111';
 const NEWER_CHAIN = '22222222-2222-4222-8222-222222222222';
 const STARTED_MS = Date.parse('2026-07-01T16:00:00Z');
@@ -28,7 +19,7 @@ let setpoints: ReturnType<typeof createSetpointStore>;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  plans = createPlanStore(database.db, POLICY);
+  plans = createPlanStore(database.db, POLICY_NUMBERS);
   setpoints = createSetpointStore(database.db);
   await addFeeder(database.db, 'north');
   await addEv(database.db, 'ev-1', 'north');
@@ -53,6 +44,8 @@ const evAt = (targetKw: number, publish: DevicePlan['publish'] = 'change'): Devi
   explanation: { level: -0.4, tier: 2, boundBy: 'north', note: 'bound-by-node' },
   offSetpointCycles: 0,
   notFollowingUntilMs: null,
+  waitsSinceMs: null,
+  waitedUntilMs: null,
 });
 
 const record = (tree: TreeSnapshot, planId: string, devices: DevicePlan[]): PlanRecord => {

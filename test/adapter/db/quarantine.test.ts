@@ -9,6 +9,7 @@ import {
 } from '../../../db/quarantine';
 import { createSetpointStore } from '../../../db/setpoint-store';
 import { addEv, addFeeder } from '../../support/fleet-rows';
+import { POLICY_NUMBERS } from '../../support/policy-numbers';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
 const ADMIN = { user: 'ann', role: 'admin', requestId: 'r-1', address: '127.0.0.1' };
@@ -85,10 +86,7 @@ describe('on a quarantined database', () => {
   });
 
   it('the snapshot of a plan says so', async () => {
-    const plans = createPlanStore(database.db, {
-      ...{ staleSeconds: 30, offlineSeconds: 180, setpointTtlSeconds: () => 60, deadbandKw: 0.1 },
-      ...{ followingToleranceKw: 0.5, followingToleranceShare: 0.05, settleSeconds: 5, notFollowingRetrySeconds: 300 },
-    });
+    const plans = createPlanStore(database.db, POLICY_NUMBERS);
     const key = { rootFeederId: 'north', chainId: PLAN, chainStartedAtMs: 0, cycle: 1 };
     const look = () =>
       plans.plan(key, { statementTimeoutMs: 2_000, signal: AbortSignal.timeout(5_000) }, async (tx) => {

@@ -28,11 +28,18 @@ const tree = (mode: ControlMode = 'automatic'): TreeSnapshot => ({
     followingToleranceKw: 0.5,
     followingToleranceShare: 0.05,
     settleSeconds: 5,
+    notFollowingAfterCycles: 3,
     notFollowingRetrySeconds: 300,
+    heldWithinShare: 0.02,
+    growthShare: 0.1,
+    rotationSeconds: 900,
+    leastWaitSeconds: 60,
+    evUrgencyMost: 1,
   },
   feeders: [{ feederId: 'north', parentId: null, importLimitKw: 100, exportLimitKw: 50, baseLoadKw: 0, meter: null }],
   devices: [],
   dispatches: [],
+  envelopes: [],
 });
 
 const device = (deviceId: string, targetKw: number, publish: DevicePlan['publish']): DevicePlan => ({
@@ -43,6 +50,8 @@ const device = (deviceId: string, targetKw: number, publish: DevicePlan['publish
   explanation: { level: 0, tier: 0, boundBy: null, note: 'free' },
   offSetpointCycles: 0,
   notFollowingUntilMs: null,
+  waitsSinceMs: null,
+  waitedUntilMs: null,
 });
 
 const plan = (...devices: DevicePlan[]): TreePlan => ({
@@ -52,6 +61,7 @@ const plan = (...devices: DevicePlan[]): TreePlan => ({
       feederId: 'north',
       high: { kw: 100, source: { kind: 'static' } },
       low: { kw: -50, source: { kind: 'static' } },
+      claims: [],
       measuredKw: 93.14,
       plannedHighKw: 93.1,
       plannedLowKw: 93.1,

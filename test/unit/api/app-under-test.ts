@@ -97,7 +97,16 @@ export interface AnswerBody {
 }
 
 type Store =
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'backups' | 'quarantine' | 'workflows';
+  | 'feeders'
+  | 'loops'
+  | 'devices'
+  | 'telemetry'
+  | 'dispatches'
+  | 'registry'
+  | 'envelopes'
+  | 'backups'
+  | 'quarantine'
+  | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
   readonly [Name in Store]?: Partial<AppPorts[Name]>;
@@ -125,6 +134,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     dispatches: only('dispatches', given.dispatches),
     registry: only('registry', given.registry),
     backups: only('backups', given.backups),
+    envelopes: only('envelopes', given.envelopes),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {

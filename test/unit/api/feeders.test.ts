@@ -29,6 +29,7 @@ const aNode = (feederId: string, given: Partial<NodePlan> = {}): NodePlan => ({
   feederId,
   high: { kw: 100, source: { kind: 'static' } },
   low: { kw: -50, source: { kind: 'static' } },
+  claims: [],
   measuredKw: null,
   plannedHighKw: 70,
   plannedLowKw: 60,

@@ -96,6 +96,8 @@ it('who may do what', () => {
     'GET /api/feeders/{feederId}': 'viewer',
     'PUT /api/feeders/{feederId}': 'admin',
     'PATCH /api/feeders/{feederId}': 'admin',
+    'GET /api/feeders/{feederId}/envelopes': 'viewer',
+    'PUT /api/feeders/{feederId}/envelopes/{source}': 'operator',
     'GET /api/feeders/{feederId}/history': 'viewer',
     'GET /api/feeders/{feederId}/cycles': 'viewer',
     'GET /api/feeders/{feederId}/control-loop': 'viewer',

@@ -193,7 +193,7 @@ describe('quarantine', () => {
       'The data is as of 2026-05-01T01:00:00.000Z.',
       'Nothing is planned, published or written.',
       '',
-      'Next: npm run reconcile',
+      'Next: compare with Temporal and the broker (docs/runbooks/restore.md), then lift it',
       '',
     ]);
   });

@@ -8,7 +8,7 @@ import { readSimulation } from '../../../simulator/simulation-section';
 import { World } from '../../../simulator/world';
 
 /** Power electronics see less; the wire and the plan see far less. */
-export const STEP_SECONDS = 0.25;
+const STEP_SECONDS = 0.25;
 const START_MS = Date.UTC(2026, 5, 1, 11);
 
 const SETTINGS: Omit<PlanSettings, 'intervalSeconds'> = {
@@ -19,7 +19,13 @@ const SETTINGS: Omit<PlanSettings, 'intervalSeconds'> = {
   followingToleranceKw: 0.5,
   followingToleranceShare: 0.05,
   settleSeconds: 5,
+  notFollowingAfterCycles: 3,
   notFollowingRetrySeconds: 300,
+  heldWithinShare: 0.02,
+  growthShare: 0.1,
+  rotationSeconds: 900,
+  leastWaitSeconds: 60,
+  evUrgencyMost: 2,
 };
 
 export interface LoopOptions {
@@ -37,6 +43,8 @@ interface Held {
   lastMove: LastMove | null;
   offSetpointCycles: number;
   notFollowingUntilMs: number | null;
+  waitsSinceMs: number | null;
+  waitedUntilMs: number | null;
   reading: { readonly atMs: number; readonly value: Omit<DeviceReading, 'ageSeconds'> } | null;
 }
 
@@ -71,6 +79,8 @@ export class ClosedLoop {
         lastMove: null,
         offSetpointCycles: 0,
         notFollowingUntilMs: null,
+        waitsSinceMs: null,
+        waitedUntilMs: null,
         reading: null,
       });
     }
@@ -124,6 +134,7 @@ export class ClosedLoop {
       feeders: this.feeders.map((feeder) => this.feederNow(feeder)),
       devices,
       dispatches: [],
+      envelopes: [],
     });
     for (const { feederId, meteredUncontrolledKw } of plan.nodes) {
       const meter = this.meters.get(feederId);
@@ -136,6 +147,8 @@ export class ClosedLoop {
       if (held === undefined || device === undefined) continue;
       held.offSetpointCycles = planned.offSetpointCycles;
       held.notFollowingUntilMs = planned.notFollowingUntilMs;
+      held.waitsSinceMs = planned.waitsSinceMs;
+      held.waitedUntilMs = planned.waitedUntilMs;
       if (planned.publish === 'none') continue;
       held.lastMove = moveTo(planned.targetKw, device, this.nowMs, settings) ?? held.lastMove;
       held.acknowledged = { targetKw: planned.targetKw, validUntilMs: this.nowMs + settings.setpointTtlSeconds * 1000 };
@@ -170,7 +183,7 @@ export class ClosedLoop {
   private deviceNow(row: RegistryFile['devices'][number]): Device {
     const held = this.held.get(row.deviceId);
     if (held === undefined) throw new Error(`no such device: ${row.deviceId}`);
-    const { acknowledged, lastMove, offSetpointCycles, notFollowingUntilMs, reading } = held;
+    const { reading, ...state } = held;
     return {
       deviceId: row.deviceId,
       deviceType: row.deviceType,
@@ -186,11 +199,8 @@ export class ClosedLoop {
       scheduledPowerKw: row.scheduledPowerKw ?? 0,
       rampKwPerS: row.rampKwPerS ?? null,
       reading: reading === null ? null : { ...reading.value, ageSeconds: (this.nowMs - reading.atMs) / 1000 },
-      acknowledged,
-      lastMove,
       pending: null,
-      offSetpointCycles,
-      notFollowingUntilMs,
+      ...state,
     };
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRegistryFile } from '../../../contracts/registry-file';
-import { ClosedLoop, STEP_SECONDS } from './closed-loop';
+import { ClosedLoop } from './closed-loop';
 
 const registry = parseRegistryFile(readFileSync(join(__dirname, '../../../deploy/registry/demo.yaml'), 'utf8'));
 const PHASES = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95];
@@ -11,28 +11,20 @@ const START_SECONDS = 40;
 const loop = (rootFeederId: string, phase: number, intervalSeconds = 5) =>
   new ClosedLoop({ registry, rootFeederId, intervalSeconds, reportSeconds: 5, phase });
 const most = (flows: readonly number[]): number => Math.max(...flows);
-/** A panel is at its new cap at once, a battery needs its ramp: until then the two do not add up. */
-const RAMP_SECONDS = 4;
-const secondsBeyond = (flows: readonly number[], isBeyond: (kw: number) => boolean): number =>
-  flows.filter(isBeyond).length * STEP_SECONDS;
 const least = (flows: readonly number[]): number => Math.min(...flows);
 
 describe.each(PHASES)('a loop that ticks at %p of its interval after the reports', (phase) => {
-  it('lets the start of the fleet cross the import limit of 150 kW by no more than ramps differ, and then holds it there', () => {
+  it('holds the import limit of 150 kW from the first moment of the fleet on', () => {
     const control = loop('substation-north', phase);
-    const start = control.run(START_SECONDS, 'elm-street');
-    expect(most(start)).toBeLessThan(150 * 1.08);
-    expect(secondsBeyond(start, (kw) => kw > 150 * 1.02)).toBeLessThanOrEqual(RAMP_SECONDS);
+    expect(most(control.run(START_SECONDS, 'elm-street'))).toBeLessThan(150 * 1.01);
     const flows = control.run(120, 'elm-street');
     expect(most(flows)).toBeLessThan(150 * 1.01);
     expect(least(flows)).toBeGreaterThan(150 * 0.9);
   });
 
-  it('lets the start of the fleet cross the export limit of 100 kW by no more than ramps differ, and then holds it there', () => {
+  it('holds the export limit of 100 kW from the first moment of the fleet on', () => {
     const control = loop('substation-south', phase);
-    const start = control.run(START_SECONDS, 'sunny-hill');
-    expect(least(start)).toBeGreaterThan(-100 * 1.15);
-    expect(secondsBeyond(start, (kw) => kw < -100 * 1.02)).toBeLessThanOrEqual(RAMP_SECONDS);
+    expect(least(control.run(START_SECONDS, 'sunny-hill'))).toBeGreaterThan(-100 * 1.01);
     const flows = control.run(120, 'sunny-hill');
     expect(least(flows)).toBeGreaterThan(-100 * 1.01);
     expect(most(flows)).toBeLessThan(-100 * 0.9);

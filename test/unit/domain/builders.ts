@@ -20,7 +20,13 @@ export const SETTINGS: PlanSettings = {
   followingToleranceKw: 0.5,
   followingToleranceShare: 0.05,
   settleSeconds: 5,
+  notFollowingAfterCycles: 3,
   notFollowingRetrySeconds: 300,
+  heldWithinShare: 0.02,
+  growthShare: 0.1,
+  rotationSeconds: 900,
+  leastWaitSeconds: 60,
+  evUrgencyMost: 1,
 };
 
 export const aReading = (reading: Partial<DeviceReading> = {}): DeviceReading => ({
@@ -52,6 +58,8 @@ const aDevice = (device: Partial<Device>): Device => ({
   pending: null,
   offSetpointCycles: 0,
   notFollowingUntilMs: null,
+  waitsSinceMs: null,
+  waitedUntilMs: null,
   ...device,
 });
 
@@ -123,6 +131,7 @@ export const aSnapshot = ({
   feeders: [aFeeder()],
   devices: [],
   dispatches: [],
+  envelopes: [],
   ...snapshot,
   settings: { ...SETTINGS, ...settings },
 });
@@ -130,6 +139,23 @@ export const aSnapshot = ({
 /** `count` devices made from one, with ids that sort in their order. */
 export const several = (count: number, device: Device): Device[] =>
   Array.from({ length: count }, (_, index) => ({ ...device, deviceId: `${device.deviceId}-${String(index + 1)}` }));
+
+/** The snapshot one cycle later, when every device does what the plan told it. */
+export function obeyed(snapshot: TreeSnapshot, plan: TreePlan): TreeSnapshot {
+  const nowMs = snapshot.nowMs + snapshot.settings.intervalSeconds * 1000;
+  const targets = new Map(plan.devices.map((device) => [device.deviceId, device]));
+  const devices = snapshot.devices.map((device): Device => {
+    const planned = targets.get(device.deviceId);
+    if (planned === undefined || device.reading === null) return device;
+    const { targetKw, offSetpointCycles, notFollowingUntilMs, waitsSinceMs, waitedUntilMs } = planned;
+    return {
+      ...{ ...device, offSetpointCycles, notFollowingUntilMs, waitsSinceMs, waitedUntilMs },
+      acknowledged: { targetKw, validUntilMs: nowMs + snapshot.settings.setpointTtlSeconds * 1000 },
+      reading: { ...device.reading, powerKw: targetKw },
+    };
+  });
+  return { ...snapshot, nowMs, devices };
+}
 
 /** Targets of a plan by device id, rounded to a hundredth of a kW. */
 export const targetsOf = ({ devices }: TreePlan): Record<string, number> =>

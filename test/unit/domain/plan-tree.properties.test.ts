@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { TreeSnapshot } from '../../../domain/fleet';
+import type { Device, TreeSnapshot } from '../../../domain/fleet';
 import type { NodePlan, TreePlan } from '../../../domain/plan';
 import { planTree } from '../../../domain/plan-tree';
-import { aCommand, aReading } from './builders';
+import { aCommand, aReading, planOf } from './builders';
 import { feasibleFleet } from './random-fleets';
 
 const NEAR = 1e-4;
@@ -20,18 +20,56 @@ it('puts no node over a limit, for import or export, whenever that can be avoide
   );
 });
 
-it('leaves no usable headroom: an EV below its maximum and a PV below its rating have a full limit above them', () => {
+it('leaves no usable headroom: an EV below its maximum and a PV below its rating have a full limit above them, or wait for a battery that is under way', () => {
   fc.assert(
     fc.property(feasibleFleet(), (snapshot) => {
       const plan = planTree(snapshot);
+      const isUnderWay = ({ deviceId, deviceType, reading }: Device) =>
+        deviceType === 'battery' && Math.abs(targetOf(plan, deviceId) - (reading?.powerKw ?? 0)) > NEAR;
+      const hasWorkBelow = (feederId: string | null) =>
+        snapshot.devices.some(
+          (other) =>
+            isUnderWay(other) && nodesAbove(snapshot, plan, other.feederId).some((up) => up.feederId === feederId),
+        );
+      const waiting = plan.devices.filter(
+        ({ explanation: { note, boundBy } }) => note === 'waits-for-relief' && hasWorkBelow(boundBy),
+      );
+      const isWaitedFor = (node: NodePlan) =>
+        waiting.some(({ feederId }) => nodesAbove(snapshot, plan, feederId).includes(node));
+      const isHeld = ({ feederId }: Device, isFull: (node: NodePlan) => boolean) =>
+        nodesAbove(snapshot, plan, feederId).some((node) => isFull(node) || isWaitedFor(node));
       for (const device of snapshot.devices) {
-        const targetKw = plan.devices.find(({ deviceId }) => deviceId === device.deviceId)?.targetKw ?? NaN;
-        const above = nodesAbove(snapshot, plan, device.feederId);
+        const targetKw = targetOf(plan, device.deviceId);
         if (device.deviceType === 'ev' && targetKw < (device.maxImportKw ?? 0) - NEAR) {
-          expect(above.some(({ high, plannedHighKw }) => plannedHighKw > high.kw - NEAR)).toBe(true);
+          expect(isHeld(device, ({ high, plannedHighKw }) => plannedHighKw > high.kw - NEAR)).toBe(true);
         }
         if (device.deviceType === 'pv' && targetKw > NEAR - (device.maxExportKw ?? 0)) {
-          expect(above.some(({ low, plannedLowKw }) => plannedLowKw < low.kw + NEAR)).toBe(true);
+          expect(isHeld(device, ({ low, plannedLowKw }) => plannedLowKw < low.kw + NEAR)).toBe(true);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('raises no EV and opens no cap on account of a battery that has not moved yet', () => {
+  fc.assert(
+    fc.property(feasibleFleet(), (snapshot) => {
+      const plan = planTree(snapshot);
+      for (const node of plan.nodes) {
+        const below = snapshot.devices.filter(({ feederId }) => nodesAbove(snapshot, plan, feederId).includes(node));
+        const moves = below.map(({ deviceId, deviceType, reading }) => ({
+          deviceType,
+          byKw: targetOf(plan, deviceId) - (reading?.powerKw ?? 0),
+        }));
+        const batteries = moves.filter(({ deviceType }) => deviceType === 'battery');
+        if (moves.some(({ deviceType, byKw }) => deviceType === 'ev' && byKw > NEAR)) {
+          const notYetKw = batteries.reduce((sum, { byKw }) => sum + Math.max(0, 0 - byKw), 0);
+          expect(node.plannedHighKw + notYetKw).toBeLessThanOrEqual(node.high.kw + NEAR);
+        }
+        if (moves.some(({ deviceType, byKw }) => deviceType === 'pv' && byKw < 0 - NEAR)) {
+          const notYetKw = batteries.reduce((sum, { byKw }) => sum + Math.max(0, byKw), 0);
+          expect(node.plannedLowKw - notYetKw).toBeGreaterThanOrEqual(node.low.kw - NEAR);
         }
       }
     }),
@@ -130,3 +168,5 @@ function nodesAbove({ feeders }: TreeSnapshot, { nodes }: TreePlan, feederId: st
   const parentId = feeders.find((feeder) => feeder.feederId === feederId)?.parentId ?? null;
   return [node, ...nodesAbove({ feeders } as TreeSnapshot, { nodes } as TreePlan, parentId)];
 }
+
+const targetOf = (plan: TreePlan, deviceId: string): number => planOf(plan, deviceId).targetKw;

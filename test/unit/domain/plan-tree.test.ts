@@ -10,6 +10,7 @@ import {
   aSnapshot,
   nodeOf,
   NOON,
+  obeyed,
   planOf,
   several,
   targetsOf,
@@ -27,11 +28,47 @@ describe('the worked examples of the design', () => {
     expect(new Set(Object.values(targetsOf(plan)))).toEqual(new Set([kwEach]));
   });
 
-  it('lets one of six chargers wait where only five minimums fit, and gives the other five 7 kW (who waits does not rotate yet)', () => {
+  it('gives five of six chargers 7 kW and lets one wait where only five minimums fit, another one after each rotation', () => {
     const devices = several(6, anEv({ maxImportKw: 16, minImportKw: 6 }));
-    const plan = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 35 })], devices }));
-    expect(targetsOf(plan)).toEqual({ 'ev-1': 0, 'ev-2': 7, 'ev-3': 7, 'ev-4': 7, 'ev-5': 7, 'ev-6': 7 });
-    expect(planOf(plan, 'ev-1').explanation).toMatchObject({ boundBy: 'feeder', note: 'bound-by-node', tier: 2 });
+    let snapshot = aSnapshot({ feeders: [aFeeder({ importLimitKw: 35 })], devices });
+    const waited: string[] = [];
+    for (let turn = 0; turn < 7; turn += 1) {
+      const plan = planTree(snapshot);
+      const waiting = plan.devices.find(({ explanation }) => explanation.note === 'waits-for-turn')?.deviceId ?? '';
+      expect(planOf(plan, waiting)).toMatchObject({ targetKw: 0, explanation: { boundBy: 'feeder', tier: 2 } });
+      waited.push(waiting);
+      expect(Object.values(targetsOf(plan)).sort((a, b) => a - b)).toEqual([0, 7, 7, 7, 7, 7]);
+      snapshot = { ...obeyed(snapshot, plan), nowMs: snapshot.nowMs + 900_000 };
+    }
+    expect(waited).toEqual(['ev-1', 'ev-2', 'ev-3', 'ev-4', 'ev-5', 'ev-6', 'ev-1']);
+  });
+
+  it('serves tier 1 before tier 2: a limit of 40 kW is 11, 11 for the weighed and 6, 6, 6 for those without weight', () => {
+    const devices = [
+      ...several(2, anEv({ deviceId: 'tier-1', maxImportKw: 11 })),
+      ...several(3, anEv({ deviceId: 'tier-2', maxImportKw: 11, weight: 0 })),
+    ];
+    const plan = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 40 })], devices }));
+    expect(targetsOf(plan)).toEqual({ 'tier-1-1': 11, 'tier-1-2': 11, 'tier-2-1': 6, 'tier-2-2': 6, 'tier-2-3': 6 });
+  });
+
+  it('shares 3 kW over devices bounded by 0..10, 0..10 and 2..10 as 0.5, 0.5 and 2', () => {
+    const devices = [
+      ...several(2, anEv({ maxImportKw: 10 })),
+      anEv({ deviceId: 'kept', maxImportKw: 10, minImportKw: 2 }),
+    ];
+    const plan = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 3 })], devices }));
+    expect(targetsOf(plan)).toEqual({ 'ev-1': 0.5, 'ev-2': 0.5, kept: 2 });
+  });
+
+  it('is infeasible when minimums of 30 kW meet a limit of 20: all at their minimum, that node, 10 kW over', () => {
+    const devices = several(
+      3,
+      anEv({ maxImportKw: 16, acknowledged: aCommand(10), honoursExpiry: false, reading: null }),
+    );
+    const plan = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 20 })], devices }));
+    expect(targetsOf(plan)).toEqual({ 'ev-1': 10, 'ev-2': 10, 'ev-3': 10 });
+    expect(nodeOf(plan)).toMatchObject({ feederId: 'feeder', missingKw: 10 });
   });
 
   it('holds a 100 kW substation over feeders of 30 and 90 kW: four 22 kW EVs get 7.5 on A, bound by A, and 17.5 on B, bound by the substation', () => {
@@ -118,7 +155,8 @@ describe('the worked examples of the design', () => {
 describe('who gives way first', () => {
   it('discharges batteries before EVs give way when a feeder imports too much', () => {
     const feeders = (baseLoadKw: number) => [aFeeder({ importLimitKw: 50, baseLoadKw })];
-    const devices = [anEv({ maxImportKw: 22 }), aBattery({ maxExportKw: 10 })];
+    const charging = anEv({ maxImportKw: 22, reading: aReading({ soc: 0.5, powerKw: 22 }) });
+    const devices = [charging, aBattery({ maxExportKw: 10 })];
     expect(targetsOf(planTree(aSnapshot({ feeders: feeders(20), devices })))).toEqual({ ev: 22, battery: 0 });
     expect(targetsOf(planTree(aSnapshot({ feeders: feeders(34), devices })))).toEqual({ ev: 22, battery: -6 });
     expect(targetsOf(planTree(aSnapshot({ feeders: feeders(45), devices })))).toEqual({ ev: 15, battery: -10 });
@@ -141,9 +179,10 @@ describe('who gives way first', () => {
   });
 
   it('lets EVs without weight give way before all others, and batteries without weight help last', () => {
+    const charging = { maxImportKw: 10, reading: aReading({ soc: 0.5, powerKw: 10 }) };
     const devices = [
-      anEv({ deviceId: 'ev-first', weight: 0, maxImportKw: 10 }),
-      anEv({ deviceId: 'ev-later', maxImportKw: 10 }),
+      anEv({ ...charging, deviceId: 'ev-first', weight: 0 }),
+      anEv({ ...charging, deviceId: 'ev-later' }),
       aBattery({ deviceId: 'helps-last', weight: 0, maxExportKw: 5 }),
       aBattery({ deviceId: 'helps-first', maxExportKw: 5 }),
     ];
@@ -204,12 +243,16 @@ describe('what a device wants and may do', () => {
     expect(nodeOf(plan).missingKw).toBe(0);
   });
 
-  it('takes a PV held at its cap as able to give its rating: the battery charges before the cap stays', () => {
+  it('takes a PV held at its cap as able to give its rating: the battery charges, and the cap opens when it does', () => {
     const held = aPv({ maxExportKw: 80, givesKw: 60, acknowledged: aCommand(-60) });
-    const plan = planTree(
-      aSnapshot({ feeders: [aFeeder({ exportLimitKw: 60 })], devices: [held, aBattery({ maxImportKw: 15 })] }),
-    );
-    expect(targetsOf(plan)).toEqual({ pv: -75, battery: 15 });
+    const snapshot = aSnapshot({
+      feeders: [aFeeder({ exportLimitKw: 60 })],
+      devices: [held, aBattery({ maxImportKw: 15 })],
+    });
+    const plan = planTree(snapshot);
+    expect(targetsOf(plan)).toEqual({ pv: -60, battery: 15 });
+    expect(planOf(plan, 'pv').explanation).toMatchObject({ boundBy: 'feeder', note: 'waits-for-relief' });
+    expect(targetsOf(planTree(obeyed(snapshot, plan)))).toEqual({ pv: -75, battery: 15 });
   });
 
   it('takes a PV below its cap at what it measures plus a tenth of its rating', () => {

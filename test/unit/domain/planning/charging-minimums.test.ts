@@ -1,5 +1,5 @@
 import { planTree } from '../../../../domain/plan-tree';
-import { aBattery, aFeeder, anEv, aSnapshot, planOf, several, targetsOf } from '../builders';
+import { aBattery, aFeeder, anEv, aReading, aSnapshot, NOON, planOf, several, targetsOf } from '../builders';
 
 const charger = (device: Parameters<typeof anEv>[0] = {}) => anEv({ maxImportKw: 16, minImportKw: 6, ...device });
 const plan = (importLimitKw: number, devices: ReturnType<typeof anEv>[]) =>
@@ -34,16 +34,23 @@ describe('an EV draws 0 or at least its minimum', () => {
     });
   });
 
-  it('gives what a waiting EV leaves to others up to their maximum', () => {
+  it('takes from an EV without minimum what others need to charge at all', () => {
     const devices = [
-      charger({ deviceId: 'waits', minImportKw: 12 }),
+      charger({ deviceId: 'least', minImportKw: 12 }),
       anEv({ deviceId: 'other', maxImportKw: 30, weight: 2 }),
     ];
-    expect(plan(27, devices)).toEqual({ waits: 0, other: 27 });
+    expect(plan(27, devices)).toEqual({ least: 12, other: 15 });
+  });
+
+  it('gives what a waiting EV leaves to others up to their maximum', () => {
+    const devices = [charger({ deviceId: 'waits', minImportKw: 12 }), anEv({ deviceId: 'other', maxImportKw: 30 })];
+    expect(plan(11, devices)).toEqual({ waits: 0, other: 11 });
   });
 
   it('asks batteries first, so that fewer wait', () => {
-    expect(plan(10, [...several(3, charger()), aBattery({ maxExportKw: 8 })])).toEqual({
+    expect(
+      plan(10, [...several(3, charger({ reading: aReading({ soc: 0.5, powerKw: 6 }) })), aBattery({ maxExportKw: 8 })]),
+    ).toEqual({
       'ev-1': 6,
       'ev-2': 6,
       'ev-3': 6,
@@ -86,7 +93,8 @@ describe('an EV draws 0 or at least its minimum', () => {
     const waiting = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 8 })], devices: several(2, charger()) }));
     expect(planOf(waiting, 'ev-1')).toMatchObject({
       targetKw: 0,
-      explanation: { boundBy: 'feeder', note: 'bound-by-node', tier: 2 },
+      explanation: { boundBy: 'feeder', note: 'waits-for-turn', tier: 2 },
+      waitsSinceMs: NOON,
     });
   });
 });

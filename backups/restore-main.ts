@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { loadSomeSettings } from '../config/load';
+import { prepareRestored } from '../db/prepare-restored';
+import { parseKeyRing } from '../storage/encryption/key-ring';
+import { STORAGE_SETTINGS } from '../storage/location';
+import { openStorage } from '../storage/open-storage';
+import { contentOf } from './restore/content-of';
+import { findBackupPrograms } from './postgres/programs';
+import type { PostgresAccess } from './postgres/server';
+import { withClient } from './restore/admin-client';
+import { RestoreFailure } from './restore/failure';
+import { chooseBackup, findBackups } from './restore/find-backups';
+import { progressLine } from './restore/progress-line';
+import { restoreInto, type RestoredInto } from './restore/restore-into';
+import { backupTable } from './restore/backup-table';
+import { accessOf } from './restore/target-url';
+import type { DumpManifest } from './manifest-schema';
+
+const USAGE = `npm run restore -- --list
+npm run restore -- --latest | --id BACKUP  [--into postgres://user:password@host:port/database] [--yes]
+
+  --list    what is in storage
+  --latest  the newest backup; --id takes a backup's id or its key
+  --into    default: DB_NAME at DB_DIRECT_HOST (DB_HOST), as DB_ADMIN_USER
+  --yes     replace what is there without asking; it is kept under another name
+
+Needs BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS, and neither the API nor Temporal nor the database that is lost.
+What was restored stands quarantined: docs/runbooks/restore.md.`;
+
+/** `npm run restore`: for the night when everything is down. */
+async function main(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      ...{ list: { type: 'boolean', default: false }, latest: { type: 'boolean', default: false } },
+      ...{ id: { type: 'string' }, into: { type: 'string' }, yes: { type: 'boolean', default: false } },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const wanted = values.latest ? 'latest' : values.id;
+  if (values.help || (!values.list && (wanted === undefined || (values.latest && values.id !== undefined)))) {
+    process.stderr.write(`${USAGE}\n`);
+    return values.help ? 0 : 2;
+  }
+  const settings = loadSomeSettings([...STORAGE_SETTINGS, ...KEYS, ...PROGRAMS], process.env);
+  if (settings.BACKUP_ENCRYPTION_KEYS === undefined)
+    throw new Error(
+      'BACKUP_ENCRYPTION_KEYS is not set: without the key that a backup was made with nobody can read it (docs/runbooks/restore.md)',
+    );
+  const keyRing = parseKeyRing(settings.BACKUP_ENCRYPTION_KEYS);
+  const storage = await openStorage(settings);
+  say(`Looking in ${storage.description}`);
+  const { found, unreadable } = await findBackups(storage, keyRing);
+  for (const { key, why } of unreadable) say(`  ! ${key}: ${why}`);
+  if (values.list) {
+    process.stdout.write(`${backupTable(found)}\n`);
+    return 0;
+  }
+  const backup = chooseBackup(found, wanted ?? 'latest');
+  const programs = findBackupPrograms({
+    postgresBin: settings.POSTGRES_BIN_DIR,
+    postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
+    zstd: settings.ZSTD_PATH,
+    zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+  });
+  const target = accessOf(values.into ?? targetOfSettings());
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      stop.abort(new Error(`stopped by ${name}; the database is as it was`));
+    });
+
+  say(`Restoring ${backup.object.key}`);
+  say(
+    `  as of ${backup.takenAt}, ${megabytes(backup.object.bytes)} stored, database of ${megabytes(backup.database.bytes)}`,
+  );
+  say(`  into ${target.database} at ${target.host}:${String(target.port)}`);
+  const application = applicationRole();
+  const by = `restore by ${userInfo().username}`;
+  const line = progressLine(process.stderr, backup.object.bytes);
+  const restored = await restoreInto(
+    {
+      ...{ storage, keyRing, programs, contentOf },
+      prepare: async (access) => {
+        const from = { backupId: backup.backupId, takenAt: backup.takenAt, by, ...application };
+        await withClient(access, 'derms-restore', (client) => prepareRestored(client, from));
+      },
+    },
+    {
+      ...{ backup, target, runId: randomUUID(), signal: stop.signal },
+      replace: values.yes || (await agrees(target)),
+      onStep: (name) => {
+        line.step(name);
+      },
+      onProgress: line.bytes,
+    },
+  ).finally(line.end);
+  tell(restored, backup, application.applicationPassword === null);
+  return 0;
+}
+
+const KEYS = ['BACKUP_ENCRYPTION_KEYS'] as const;
+const PROGRAMS = ['POSTGRES_BIN_DIR', 'POSTGRES_LIBRARY_PATH', 'ZSTD_PATH', 'ZSTD_LIBRARY_PATH'] as const;
+
+function targetOfSettings(): PostgresAccess {
+  const settings = loadSomeSettings(
+    ['DB_HOST', 'DB_PORT', 'DB_DIRECT_HOST', 'DB_DIRECT_PORT', 'DB_NAME', 'DB_ADMIN_USER', 'DB_ADMIN_PASSWORD'],
+    process.env,
+  );
+  const { DB_ADMIN_USER: user, DB_ADMIN_PASSWORD: password } = settings;
+  if (user === undefined || password === undefined)
+    throw new Error('DB_ADMIN_USER and DB_ADMIN_PASSWORD are needed, or --into with an address');
+  return {
+    host: settings.DB_DIRECT_HOST ?? settings.DB_HOST,
+    port: settings.DB_DIRECT_PORT ?? settings.DB_PORT,
+    database: settings.DB_NAME,
+    user,
+    password,
+  };
+}
+
+/** Its password is set again where it is known: no backup holds one. */
+function applicationRole(): { applicationRole: string; applicationPassword: string | null } {
+  const { DB_USER: role } = loadSomeSettings(['DB_USER'], process.env);
+  try {
+    return { applicationRole: role, applicationPassword: loadSomeSettings(['DB_PASSWORD'], process.env).DB_PASSWORD };
+  } catch {
+    return { applicationRole: role, applicationPassword: null };
+  }
+}
+
+/** Asked only where something would be replaced: `restoreInto` refuses it when nobody has agreed. */
+async function agrees(target: PostgresAccess): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  terminal.setPrompt(`If ${target.database} holds something it is kept under another name. Type its name to go on: `);
+  terminal.prompt();
+  const [answer] = (await once(terminal, 'line')) as [string];
+  terminal.close();
+  if (answer.trim() === target.database) return true;
+  throw new Error('Nothing was done.');
+}
+
+function tell({ compared, before, ...restored }: RestoredInto, backup: DumpManifest, passwordUnknown: boolean): void {
+  say(`Restored: ${String(compared.tables)} tables with ${String(compared.rows)} rows, all equal to the manifest.`);
+  if (before !== null) say(`What was there before is ${before} now; drop it when nobody needs it any more.`);
+  if (restored.rolesMade.length > 0) say(`Roles made, without passwords: ${restored.rolesMade.join(', ')}`);
+  if (passwordUnknown) say("DB_PASSWORD is not set here: the application's role keeps the password it has.");
+  for (const sql of restored.rightsToGive) say(`  a person decides: ${sql}`);
+  for (const difference of restored.differences) say(`  ! ${difference}`);
+  say(`The database is QUARANTINED: it shows ${backup.takenAt}. Next: docs/runbooks/restore.md, step 4.`);
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    say(error instanceof Error ? error.message : String(error));
+    if (error instanceof RestoreFailure && error.code === 'RESTORE_TARGET_REFUSED')
+      say('With --yes it is replaced, and what is there is kept under another name.');
+    process.exit(1);
+  },
+);

@@ -1,0 +1,14 @@
+import { hashTables } from '../postgres/content-hash';
+import type { PostgresAccess } from '../postgres/server';
+import { pinFormats } from '../postgres/snapshot';
+import type { ManifestTable } from '../manifest-schema';
+import { withClient } from './admin-client';
+
+/** Every table of a restored database with its rows and content hash, made as the manifest's were. */
+export const contentOf = (access: PostgresAccess, signal: AbortSignal): Promise<readonly ManifestTable[]> =>
+  withClient(access, 'derms-restore', async (client) => {
+    await pinFormats(client);
+    return hashTables(client, () => {
+      signal.throwIfAborted();
+    });
+  });

@@ -1,0 +1,23 @@
+import type { PostgresAccess } from '../postgres/server';
+
+/** Reads `postgres://user:password@host:port/database`; an access stays as it is. @throws {Error} when something is missing. */
+export function accessOf(target: string | PostgresAccess): PostgresAccess {
+  if (typeof target !== 'string') return target;
+  const url = URL.canParse(target) ? new URL(target) : null;
+  const database = url === null ? '' : decodeURIComponent(url.pathname.slice(1));
+  if (
+    url === null ||
+    !/^postgres(ql)?:$/.test(url.protocol) ||
+    url.username === '' ||
+    url.hostname === '' ||
+    database === ''
+  )
+    throw new Error('a target is written postgres://user:password@host:port/database');
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? 5432 : Number(url.port),
+    database,
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+  };
+}

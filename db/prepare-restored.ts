@@ -1,0 +1,44 @@
+import type { Client } from 'pg';
+import { ensureApplicationRole } from './application-role';
+import { appendAudit } from './audit';
+import { migrate } from './migrate';
+import { imposeQuarantine } from './quarantine';
+
+export interface RestoredFrom {
+  readonly backupId: string;
+  /** The moment that the data shows. */
+  readonly takenAt: string;
+  /** Person or run that restores, for the record. */
+  readonly by: string;
+  /** Role of the application; null password: as it is. */
+  readonly applicationRole: string;
+  readonly applicationPassword: string | null;
+}
+
+/**
+ * Makes a database that was just restored fit for this program and keeps it from acting: migrations that the backup did
+ * not have yet, the application's rights on what they made, and the quarantine. Needs the owner of the schema.
+ *
+ * @returns the migrations applied now.
+ * @throws {MigrationError} when the backup is of a newer program.
+ */
+export async function prepareRestored(client: Client, restored: RestoredFrom): Promise<string[]> {
+  const applied = await migrate(client);
+  await ensureApplicationRole(client, restored.applicationRole, restored.applicationPassword);
+  const { backupId, takenAt, by } = restored;
+  await client.query('begin');
+  try {
+    const reason = `restored from backup ${backupId}, as of ${takenAt}`;
+    // What it says that the broker acknowledged is older than what devices do: after the lift all of it is sent again.
+    await client.query('update broker_session set epoch = epoch + 1, started_at = now()');
+    await imposeQuarantine(client, { by, reason, restoredFrom: backupId, dataAsOf: takenAt });
+    const actor = { user: by, role: 'restore', requestId: '-', address: '-' };
+    const detail = { takenAt, migrations: applied };
+    await appendAudit(client, actor, { action: 'database.restore', subject: backupId, outcome: 'done', detail });
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
+  return applied;
+}

@@ -1,0 +1,19 @@
+import type { PolicyNumbers } from '../../db/tree-snapshot';
+
+/** The numbers of policy as they are by default; setpoints live for a minute. */
+export const POLICY_NUMBERS: PolicyNumbers = {
+  staleSeconds: 30,
+  offlineSeconds: 180,
+  setpointTtlSeconds: () => 60,
+  deadbandKw: 0.1,
+  followingToleranceKw: 0.5,
+  followingToleranceShare: 0.05,
+  settleSeconds: 5,
+  notFollowingAfterCycles: 3,
+  notFollowingRetrySeconds: 300,
+  heldWithinShare: 0.02,
+  growthShare: 0.1,
+  rotationSeconds: 900,
+  leastWaitSeconds: 60,
+  evUrgencyMost: 1,
+};

@@ -1,0 +1,35 @@
+import type { Settings } from '../config/schema';
+import { removeRefused, removeRunLines } from '../db/old-lines';
+import { closePartition, listClosed, listOutdated } from '../db/partition-removal';
+import type { Database } from '../db/pool';
+import { keptFrom, prepareTimeSeries } from '../db/time-series-upkeep';
+import { withUpkeepConnection } from '../db/upkeep-connection';
+import type { TimeSeriesPort } from '../jobs/runner/ports';
+
+const DAY_MS = 86_400_000;
+const RUN_LOG_DAYS = 90;
+
+/** Long work goes past the pooler, on a connection of its own. */
+export function createTimeSeriesPort(db: Database, settings: Settings): TimeSeriesPort {
+  const direct = {
+    host: settings.DB_DIRECT_HOST ?? settings.DB_HOST,
+    port: settings.DB_DIRECT_PORT ?? settings.DB_PORT,
+    database: settings.DB_NAME,
+    user: settings.DB_USER,
+    password: settings.DB_PASSWORD,
+    connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+    applicationName: `derms-retention-${settings.INSTANCE_ID}`,
+  };
+  const telemetryDays = settings.TELEMETRY_RETENTION_DAYS;
+  return {
+    prepare: () => prepareTimeSeries(db, Date.now(), telemetryDays),
+    outdated: () => listOutdated(db, keptFrom(Date.now(), telemetryDays)),
+    close: (name, { runId, signal }) =>
+      withUpkeepConnection(direct, signal, (connection) => closePartition(connection, name, runId)),
+    closedBy: (runId) => listClosed(db, runId),
+    removeOldLines: async (signal) => ({
+      runLogLines: await removeRunLines(db, Date.now() - RUN_LOG_DAYS * DAY_MS, signal),
+      refusedMessages: await removeRefused(db, Date.now() - telemetryDays * DAY_MS, signal),
+    }),
+  };
+}
