@@ -92,6 +92,12 @@ export const ERROR_PAGES = {
     meaning: 'The fields contradict each other or name a feeder that does not exist. Nothing was changed.',
     remedy: 'Each entry of `errors` points to a field and says what is wrong with it.',
   },
+  BACKUP_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such backup',
+    meaning: 'No backup has this id.',
+    remedy: '`GET /api/backups` lists them; what was deleted is listed too.',
+  },
   DISPATCH_NOT_FOUND: {
     status: 404,
     title: 'Unknown dispatch',

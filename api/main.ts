@@ -13,6 +13,7 @@ import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
+import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
@@ -21,6 +22,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { registerBackupMetrics } from './health/backup-metrics';
 import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
@@ -84,6 +86,12 @@ async function main(): Promise<void> {
       schemaFault: () => schemaFault(probes),
     },
     { log, monotonicMs: () => performance.now(), now: () => new Date() },
+  );
+  registerBackupMetrics(
+    registry,
+    () => readBackupTimes(probes),
+    BACKUP_KINDS,
+    () => performance.now(),
   );
   registerRestoreMetrics(registry, () => readLastDrill(probes));
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes

@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditFilter, AuditRow, Actor } from '../db/audit';
 import type { Approval, LoopOrder } from '../db/control-loop-orders';
+import type { BackupPage, BackupRecord, BackupStory } from '../db/backups';
 import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control-loop-reads';
 import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
@@ -44,6 +45,10 @@ export interface AppPorts {
   readonly envelopes: EnvelopePort;
   readonly plans: PlanPort;
   readonly quarantine: QuarantinePort;
+  readonly backups: {
+    list(page: BackupPage): Promise<readonly BackupRecord[]>;
+    read(backupId: string): Promise<BackupStory | null>;
+  };
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
 }

@@ -1,4 +1,5 @@
 import { appendAudit, listAudit } from '../db/audit';
+import { listBackups, readBackup } from '../db/backups';
 import { approvePlan, orderLoop } from '../db/control-loop-orders';
 import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
 import { patchDevice } from '../db/device-changes';
@@ -42,6 +43,7 @@ type Stores = Pick<
   | 'dispatches'
   | 'registry'
   | 'envelopes'
+  | 'backups'
   | 'plans'
   | 'quarantine'
   | 'audit'
@@ -110,6 +112,10 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds, 
         openDispatchIds: dispatches.map(({ dispatchId }) => dispatchId),
       };
     },
+  },
+  backups: {
+    list: (page) => listBackups(db, page),
+    read: (backupId) => readBackup(db, backupId),
   },
   envelopes: {
     list: (page) => listEnvelopes(db, page),

@@ -41,7 +41,7 @@ export function databaseBackupPorts(
       password,
     },
     deployment: settings.DEPLOYMENT,
-    catalogue: catalogueOn(db),
+    catalogue: backupCatalogue(db),
     rules: {
       dump: { keepMs: settings.BACKUP_KEEP_DAYS * DAY_MS, leastDaily: 7, leastWeekly: 4, leastNewest: 1 },
       base: { keepMs: 0, leastDaily: 0, leastWeekly: 0, leastNewest: settings.BACKUP_KEEP_BASE },
@@ -62,7 +62,8 @@ function programsOf(settings: Settings): DatabaseBackupPorts['programs'] | strin
   }
 }
 
-const catalogueOn = (db: Database): BackupCatalogue => ({
+/** The catalogue in Postgres. */
+export const backupCatalogue = (db: Database): BackupCatalogue => ({
   add: (backup) => addBackup(db, backup),
   addCheck: (check) => addCheck(db, check),
   kept: (kind) => listKeptBackups(db, kind),

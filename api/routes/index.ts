@@ -1,4 +1,5 @@
 import type { Route } from '../route';
+import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
 import { dispatchRoutes } from './dispatches';
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...scheduleRoutes,
   ...registryRoutes,
+  ...backupRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,

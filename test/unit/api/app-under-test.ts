@@ -108,6 +108,7 @@ type Store =
   | 'dispatches'
   | 'registry'
   | 'envelopes'
+  | 'backups'
   | 'plans'
   | 'quarantine'
   | 'workflows';
@@ -141,6 +142,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     schedules: only('schedules', given.schedules),
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     registry: only('registry', given.registry),
+    backups: only('backups', given.backups),
     envelopes: only('envelopes', given.envelopes),
     plans: only('plans', given.plans),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
