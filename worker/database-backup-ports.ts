@@ -15,6 +15,7 @@ import {
   listKeptBackups,
 } from '../db/backups';
 import type { Database } from '../db/pool';
+import { quarantineReason } from '../db/quarantine';
 
 const DAY_MS = 86_400_000;
 
@@ -70,6 +71,7 @@ export const backupCatalogue = (db: Database): BackupCatalogue => ({
   toCheck: (most) => listBackupsToCheck(db, most),
   find: (backupId) => findBackup(db, backupId),
   hasFailedSince: (jobName, takenAt) => hasFailedSince(db, jobName, takenAt),
+  heldBackBy: () => quarantineReason(db),
   beginDeletion: (backupId, proof) => beginDeletion(db, backupId, proof),
   endDeletion: (backupId) => endDeletion(db, backupId),
   abandonDeletion: (backupId) => abandonDeletion(db, backupId),

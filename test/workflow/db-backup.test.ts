@@ -5,6 +5,7 @@ import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { registerBackupMetrics } from '../../api/health/backup-metrics';
 import { BACKUP_KINDS, listBackups, readBackup, readBackupTimes } from '../../db/backups';
 import { job as dbBackup } from '../../jobs/db-backup';
+import { imposeQuarantine } from '../../db/quarantine';
 import { job as backupRetention } from '../../jobs/backup-retention';
 import { job as backupVerify } from '../../jobs/backup-verify';
 import type { JobPorts } from '../../jobs/runner/ports';
@@ -89,6 +90,19 @@ describe('the backups of the database', () => {
     ]);
     const takenAt = String(Math.floor(Date.parse(backup.takenAt) / 1000));
     expect(await scrape()).toContain(`derms_backup_last_verified_timestamp_seconds{kind="dump"} ${takenAt}`);
+  });
+
+  it('stay where they are while the database is quarantined: its catalogue may be older than storage', async () => {
+    const { db } = world.database;
+    const quarantine = { by: 'test', reason: 'restored', restoredFrom: 'b-1', dataAsOf: '2026-11-01T00:00:00Z' };
+    await imposeQuarantine(db, quarantine);
+    expect((await run('backup-retention', { dryRun: false })).result).toMatchObject({
+      removed: [],
+      heldBackBy: 'the database is quarantined: restored',
+    });
+    await db.query(
+      `update quarantine set lifted_at = now(), lifted_by = 'test', lift_reason = 'over', lift_forced = true`,
+    );
   });
 
   it('are let go by a newer verified one, which is named, and by a dry run not at all', async () => {
