@@ -19,6 +19,8 @@ export interface PlanCyclePorts {
   readonly plans: PlanStore;
   readonly planTree: (snapshot: TreeSnapshot) => TreePlan;
   readonly newPlanId: () => string;
+  /** Sees each plan that was decided, for figures; changes nothing. */
+  readonly observe?: (rootFeederId: string, tree: TreeSnapshot, plan: TreePlan) => void;
 }
 
 /** Share of the time limit that one statement may take, so that we hear of it before the attempt is given up. */
@@ -96,6 +98,7 @@ async function planFresh(
     applies: manual?.applies ?? null,
   };
   await tx.store(record);
+  ports.observe?.(input.rootFeederId, tree, plan);
   return answer;
 }
 

@@ -92,6 +92,12 @@ export const ERROR_PAGES = {
     meaning: 'The fields contradict each other or name a feeder that does not exist. Nothing was changed.',
     remedy: 'Each entry of `errors` points to a field and says what is wrong with it.',
   },
+  BACKUP_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such backup',
+    meaning: 'No backup has this id.',
+    remedy: '`GET /api/backups` lists them; what was deleted is listed too.',
+  },
   DISPATCH_NOT_FOUND: {
     status: 404,
     title: 'Unknown dispatch',
@@ -151,6 +157,19 @@ export const ERROR_PAGES = {
     title: 'That plan does not wait for approval',
     meaning: 'Another plan has taken its place by now, or the loop is not in manual mode.',
     remedy: 'Read the loop again; exactly the plan in `proposal` can be approved.',
+  },
+  CYCLE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such cycle',
+    meaning: 'The loop of this tree has no cycle of that number, chain or time, or the device was not part of it.',
+    remedy: 'List the cycles of the feeder. Cycles are kept for 90 days.',
+  },
+  CYCLE_NOT_REPLAYABLE: {
+    status: 409,
+    title: 'That cycle cannot be planned again',
+    meaning:
+      'What it was planned from is removed by now, or was decided by the rules of another version of this program.',
+    remedy: 'Inputs are kept for 30 days. For a cycle of an older version, ask a program of that version.',
   },
   CONTROL_LOOP_NOT_RUNNING: {
     status: 409,

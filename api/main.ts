@@ -4,13 +4,16 @@ import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext } from '../broker/connection';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
+import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
+import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
+import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
@@ -19,6 +22,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { registerBackupMetrics } from './health/backup-metrics';
 import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
@@ -83,6 +87,12 @@ async function main(): Promise<void> {
     },
     { log, monotonicMs: () => performance.now(), now: () => new Date() },
   );
+  registerBackupMetrics(
+    registry,
+    () => readBackupTimes(probes),
+    BACKUP_KINDS,
+    () => performance.now(),
+  );
   registerRestoreMetrics(registry, () => readLastDrill(probes));
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
   const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });
@@ -125,12 +135,16 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
+    ...databaseStores(db, {
+      silence,
+      defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
+      policy: { ...policyNumbers(settings), setpointTtlSeconds },
+    }),
     jobs,
     runs,
     schedules: createSchedulePort(db, temporal.jobs),
     streams: createStreamPlaces(STREAMS),
     workflows: temporal.workflows,
-    ...databaseStores(db, { silence, defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS }),
   });
   const server = createServer(app);
   const port = await listen(server, settings);

@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditFilter, AuditRow, Actor } from '../db/audit';
 import type { Approval, LoopOrder } from '../db/control-loop-orders';
+import type { BackupPage, BackupRecord, BackupStory } from '../db/backups';
 import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control-loop-reads';
 import type { DeviceChange, DeviceChanged } from '../db/device-changes';
 import type { DeviceRecord } from '../db/device-record';
@@ -9,7 +10,9 @@ import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '..
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
+import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
+import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
@@ -40,7 +43,12 @@ export interface AppPorts {
   readonly streams: StreamPlaces;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
   readonly envelopes: EnvelopePort;
+  readonly plans: PlanPort;
   readonly quarantine: QuarantinePort;
+  readonly backups: {
+    list(page: BackupPage): Promise<readonly BackupRecord[]>;
+    read(backupId: string): Promise<BackupStory | null>;
+  };
   readonly audit: AuditPort;
   readonly workflows: WorkflowPort;
 }
@@ -110,6 +118,13 @@ export interface QuarantineLifted {
 export interface EnvelopePort {
   list(page: EnvelopePage): Promise<EnvelopeRecord[]>;
   set(order: EnvelopeOrder): Promise<EnvelopesSet>;
+}
+
+export interface PlanPort {
+  /** @throws {DermsError} CYCLE_NOT_FOUND, CYCLE_NOT_REPLAYABLE. */
+  cycle(question: CycleQuestion): Promise<StoredCycle>;
+  /** What a plan would be made from now; null when the feeder is no root. */
+  present(rootFeederId: string): Promise<TreeSnapshot | null>;
 }
 
 export interface AuditPort {

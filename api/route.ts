@@ -55,6 +55,7 @@ export type Tag =
   | 'Jobs'
   | 'Schedules'
   | 'Registry'
+  | 'Backups'
   | 'Quarantine'
   | 'Audit'
   | 'Login'

@@ -1,4 +1,5 @@
 import { appendAudit, listAudit } from '../db/audit';
+import { listBackups, readBackup } from '../db/backups';
 import { approvePlan, orderLoop } from '../db/control-loop-orders';
 import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
 import { patchDevice } from '../db/device-changes';
@@ -18,24 +19,38 @@ import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
 import { applyRegistry } from '../db/registry-apply';
+import { readPresentTree, readStoredCycle } from '../db/stored-cycles';
 import { listMeterQuarterHours, listTelemetryQuarterHours } from '../db/quarter-hour-reads';
 import { createDispatchProgress } from '../db/dispatch-progress';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
+import type { PolicyNumbers } from '../db/tree-snapshot';
 import type { FleetSample } from './health/monitor';
 import type { AppPorts } from './ports';
 
 export interface StoreOptions {
   readonly silence: SilenceLimits;
   readonly defaultIntervalSeconds: number;
+  /** What a what-if is decided by: the same numbers as the loop's. */
+  readonly policy: PolicyNumbers;
 }
 
 type Stores = Pick<
   AppPorts,
-  'feeders' | 'loops' | 'devices' | 'telemetry' | 'dispatches' | 'registry' | 'envelopes' | 'quarantine' | 'audit'
+  | 'feeders'
+  | 'loops'
+  | 'devices'
+  | 'telemetry'
+  | 'dispatches'
+  | 'registry'
+  | 'envelopes'
+  | 'backups'
+  | 'plans'
+  | 'quarantine'
+  | 'audit'
 >;
 
 /** The API's ports as questions to Postgres. */
-export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }: StoreOptions): Stores => ({
+export const databaseStores = (db: Database, { silence, defaultIntervalSeconds, policy }: StoreOptions): Stores => ({
   feeders: {
     picture: async (rootFeederId) => {
       const [feeders, loops, counts, dispatches] = await Promise.all([
@@ -98,9 +113,17 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds }
       };
     },
   },
+  backups: {
+    list: (page) => listBackups(db, page),
+    read: (backupId) => readBackup(db, backupId),
+  },
   envelopes: {
     list: (page) => listEnvelopes(db, page),
     set: (order) => setEnvelopes(db, order),
+  },
+  plans: {
+    cycle: (question) => readStoredCycle(db, question),
+    present: (rootFeederId) => readPresentTree(db, rootFeederId, policy),
   },
   audit: {
     list: (filter) => listAudit(db, filter),

@@ -4,7 +4,7 @@ import { v5 as uuidv5 } from 'uuid';
 const BACKUP_NAMESPACE = '0b1d0c3e-6f0a-4f0f-9a59-6d1f6c1f2b77';
 
 const EXTENSIONS = { dump: 'dump.zst.enc', base: 'tar.zst.enc' } as const;
-export type DatabaseBackupKind = keyof typeof EXTENSIONS;
+type DatabaseBackupKind = keyof typeof EXTENSIONS;
 
 /**
  * Where a backup lies: named after the time it was to be taken at and its run, so that a second attempt of the run puts

@@ -11,6 +11,8 @@ export interface BackupCatalogue {
   find(backupId: string): Promise<KeptBackup | null>;
   /** A run of this job that was asked for after `takenAt` has failed. */
   hasFailedSince(jobName: string, takenAt: string): Promise<boolean>;
+  /** Why nothing may be removed now: a restored catalogue knows less than storage holds. null: nothing speaks against it. */
+  heldBackBy(): Promise<string | null>;
   beginDeletion(backupId: string, proof: object): Promise<void>;
   endDeletion(backupId: string): Promise<void>;
   abandonDeletion(backupId: string): Promise<void>;

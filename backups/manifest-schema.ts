@@ -129,6 +129,5 @@ export type BaseManifest = z.infer<typeof baseManifestSchema>;
 export type BackupManifest = z.infer<typeof manifestSchema>;
 export type ManifestTable = z.infer<typeof tableSchema>;
 export type ManifestRole = z.infer<typeof roleSchema>;
-export type ManifestStep = z.infer<typeof stepSchema>;
 /** Before it is signed. */
 export type Unsigned<Manifest> = Omit<Manifest, 'signature'>;

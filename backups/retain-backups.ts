@@ -25,12 +25,16 @@ export interface Retained {
   readonly removed: readonly (LetGo & { readonly key: string })[];
   /** May go, but storage does not let them (object lock). */
   readonly locked: readonly string[];
+  /** Why nothing was removed; null when nothing spoke against it. */
+  readonly heldBackBy: string | null;
 }
 
 /** Applies the rule of `domain/retention/removable-backups.ts` to the backups of one kind. */
 export async function retainBackups(ports: RetainPorts, order: RetainOrder): Promise<Retained> {
   const { kind, jobName, rule, nowMs, dryRun } = order;
   const backups = await ports.catalogue.kept(kind);
+  const heldBackBy = dryRun ? null : await ports.catalogue.heldBackBy();
+  if (heldBackBy !== null) return { kept: backups.length, removed: [], locked: [], heldBackBy };
   const [newest] = backups;
   const newestAttemptFailed = newest !== undefined && (await ports.catalogue.hasFailedSince(jobName, newest.takenAt));
   const removable = removableBackups(backups.map(asRetainable), rule, { nowMs, newestAttemptFailed });
@@ -42,7 +46,7 @@ export async function retainBackups(ports: RetainPorts, order: RetainOrder): Pro
     if (dryRun || (await remove(ports, entry))) removed.push(entry);
     else locked.push(entry.key);
   }
-  return { kept: backups.length - removed.length, removed, locked };
+  return { kept: backups.length - removed.length, removed, locked, heldBackBy: null };
 }
 
 const asRetainable = ({ backupId, takenAt, proofCheckId, lastVerdict }: KeptBackup) => ({

@@ -24,7 +24,7 @@ export interface BackupRecord {
   /** The last check that passed; null when none has since the last one that failed. */
   readonly proofCheckId: number | null;
   readonly deletedAt: string | null;
-  readonly deletedProof: object | null;
+  readonly deletedProof: Readonly<Record<string, unknown>> | null;
 }
 
 export interface CheckRecord {
@@ -33,7 +33,7 @@ export interface CheckRecord {
   readonly kind: string;
   readonly runId: string;
   readonly verdict: CheckVerdict;
-  readonly details: object;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 export interface NewBackup {
@@ -131,12 +131,15 @@ export async function listBackups(db: Queryable, { kind, state, before, limit }:
   return rows;
 }
 
+export interface BackupStory {
+  readonly backup: BackupRecord;
+  readonly manifest: Readonly<Record<string, unknown>>;
+  readonly checks: CheckRecord[];
+}
+
 /** null when there is no such backup. Checks newest first, the last hundred. */
-export async function readBackup(
-  db: Queryable,
-  backupId: string,
-): Promise<{ backup: BackupRecord; manifest: object; checks: CheckRecord[] } | null> {
-  const { rows } = await db.query<BackupRecord & { manifest: object }>(
+export async function readBackup(db: Queryable, backupId: string): Promise<BackupStory | null> {
+  const { rows } = await db.query<BackupRecord & Pick<BackupStory, 'manifest'>>(
     `select ${COLUMNS}, manifest from backups where backup_id = $1`,
     [backupId],
   );

@@ -53,6 +53,12 @@ export async function readQuarantine(db: Queryable): Promise<Quarantine | null> 
   return rows[0] === undefined ? null : quarantineOf(rows[0]);
 }
 
+/** Why the database is quarantined; null when it is not. */
+export const quarantineReason = async (db: Queryable): Promise<string | null> => {
+  const inForce = await readQuarantine(db);
+  return inForce === null ? null : `the database is quarantined: ${inForce.reason}`;
+};
+
 /** Newest first. */
 export async function listQuarantines(db: Queryable, limit: number): Promise<Quarantine[]> {
   const { rows } = await db.query<Row>(`select ${COLUMNS} from quarantine order by id desc limit $1`, [limit]);

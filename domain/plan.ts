@@ -24,6 +24,8 @@ export type DeviceNote =
   | 'ramping'
   | 'deadband'
   | 'silent'
+  /** It does not do what it was told yet: counts at what it measures and is asked on. */
+  | 'off-setpoint'
   | 'not-following'
   | 'unrated'
   | 'fault'

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JobContext } from './runner/context';
+import { JobSkipped, type JobContext } from './runner/context';
 import { defineJob } from './runner/declaration';
 import type { ClosedPartition, OutdatedPartition } from './runner/ports';
 
@@ -22,6 +22,8 @@ export const job = defineJob({
     const made = dryRun ? [] : await timeSeries.prepare();
     const outdated = await timeSeries.outdated();
     if (dryRun) return { dryRun, wouldClose: outdatedBySeries(outdated) };
+    const heldBackBy = await timeSeries.heldBackBy();
+    if (heldBackBy !== null) throw new JobSkipped(`${heldBackBy}; nothing is removed from it`);
     const leftForNextRun = await closeEach(outdated, context);
     const { runLogLines, refusedMessages } = await timeSeries.removeOldLines(context.signal);
     const closed = closedBySeries(await timeSeries.closedBy(context.runId));

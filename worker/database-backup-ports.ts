@@ -15,6 +15,7 @@ import {
   listKeptBackups,
 } from '../db/backups';
 import type { Database } from '../db/pool';
+import { quarantineReason } from '../db/quarantine';
 
 const DAY_MS = 86_400_000;
 
@@ -41,7 +42,7 @@ export function databaseBackupPorts(
       password,
     },
     deployment: settings.DEPLOYMENT,
-    catalogue: catalogueOn(db),
+    catalogue: backupCatalogue(db),
     rules: {
       dump: { keepMs: settings.BACKUP_KEEP_DAYS * DAY_MS, leastDaily: 7, leastWeekly: 4, leastNewest: 1 },
       base: { keepMs: 0, leastDaily: 0, leastWeekly: 0, leastNewest: settings.BACKUP_KEEP_BASE },
@@ -62,13 +63,15 @@ function programsOf(settings: Settings): DatabaseBackupPorts['programs'] | strin
   }
 }
 
-const catalogueOn = (db: Database): BackupCatalogue => ({
+/** The catalogue in Postgres. */
+export const backupCatalogue = (db: Database): BackupCatalogue => ({
   add: (backup) => addBackup(db, backup),
   addCheck: (check) => addCheck(db, check),
   kept: (kind) => listKeptBackups(db, kind),
   toCheck: (most) => listBackupsToCheck(db, most),
   find: (backupId) => findBackup(db, backupId),
   hasFailedSince: (jobName, takenAt) => hasFailedSince(db, jobName, takenAt),
+  heldBackBy: () => quarantineReason(db),
   beginDeletion: (backupId, proof) => beginDeletion(db, backupId, proof),
   endDeletion: (backupId) => endDeletion(db, backupId),
   abandonDeletion: (backupId) => abandonDeletion(db, backupId),

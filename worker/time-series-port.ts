@@ -2,6 +2,7 @@ import type { Settings } from '../config/schema';
 import { removeRefused, removeRunLines } from '../db/old-lines';
 import { closePartition, listClosed, listOutdated } from '../db/partition-removal';
 import type { Database } from '../db/pool';
+import { quarantineReason } from '../db/quarantine';
 import { keptFrom, prepareTimeSeries } from '../db/time-series-upkeep';
 import { withUpkeepConnection } from '../db/upkeep-connection';
 import type { TimeSeriesPort } from '../jobs/runner/ports';
@@ -22,6 +23,7 @@ export function createTimeSeriesPort(db: Database, settings: Settings): TimeSeri
   };
   const telemetryDays = settings.TELEMETRY_RETENTION_DAYS;
   return {
+    heldBackBy: () => quarantineReason(db),
     prepare: () => prepareTimeSeries(db, Date.now(), telemetryDays),
     outdated: () => listOutdated(db, keptFrom(Date.now(), telemetryDays)),
     close: (name, { runId, signal }) =>

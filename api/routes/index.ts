@@ -1,4 +1,5 @@
 import type { Route } from '../route';
+import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
 import { dispatchRoutes } from './dispatches';
@@ -8,6 +9,7 @@ import { feederRoutes } from './feeders';
 import { healthRoutes } from './health';
 import { jobRoutes } from './jobs';
 import { loginRoutes } from './login';
+import { planRoutes } from './plans';
 import { quarantineRoutes } from './quarantine';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
@@ -19,6 +21,7 @@ export const routes: readonly Route[] = [
   ...feederRoutes,
   ...feederSeriesRoutes,
   ...envelopeRoutes,
+  ...planRoutes,
   ...controlLoopRoutes,
   ...dispatchRoutes,
   ...deviceRoutes,
@@ -26,6 +29,7 @@ export const routes: readonly Route[] = [
   ...runRoutes,
   ...scheduleRoutes,
   ...registryRoutes,
+  ...backupRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,

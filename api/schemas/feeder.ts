@@ -29,7 +29,7 @@ export const feederPatchBody = z
 
 export const modeSchema = z.enum(['automatic', 'manual', 'disabled']);
 
-const limitInForceSchema = z.strictObject({
+export const limitInForceSchema = z.strictObject({
   kw: z.number().describe('Signed flow bound, import positive, kW.'),
   source: z
     .union([

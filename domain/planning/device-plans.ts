@@ -10,7 +10,7 @@ import type { DeviceState, FixedDevice, SteerableDevice, UnratedDevice } from '.
 import type { FeederTree } from './feeder-tree';
 import { ON_LIMIT_KW } from './limit-rooms';
 import type { HeldRaises } from './measured-room';
-import { publishDefault, publishLastCommand, publishTarget } from './publishing';
+import { publishDefault, publishAgain, publishLastCommand, publishTarget } from './publishing';
 import { RELIEF_TIER } from './relief-order';
 
 /** Everything that was decided about the devices that can be steered, in one order. */
@@ -64,6 +64,14 @@ function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot): 
       const commandKw = isCommanded ? (device.acknowledged?.targetKw ?? device.pending?.targetKw) : undefined;
       const targetKw = commandKw ?? defaultPowerKw(device) ?? nowKw;
       return planOf(state, { targetKw, publish: publishLastCommand(device, snapshot), explanation });
+    }
+    case 'off-setpoint': {
+      const publish = publishAgain(device, snapshot);
+      return planOf(state, {
+        targetKw: publish === 'none' ? nowKw : (device.acknowledged?.targetKw ?? nowKw),
+        publish,
+        explanation,
+      });
     }
     case 'not-following': {
       const publish = publishLastCommand(device, snapshot);

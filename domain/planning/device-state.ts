@@ -24,7 +24,7 @@ export interface UnratedDevice extends Seen {
 
 /** Cannot be moved by this plan: counts at `highKw` for the import side and at `lowKw` for the export side. */
 export interface FixedDevice extends Seen, PowerSpan {
-  readonly kind: 'silent' | 'fault' | 'not-following';
+  readonly kind: 'silent' | 'fault' | 'off-setpoint' | 'not-following';
 }
 
 export interface SteerableDevice extends Seen {
@@ -37,7 +37,8 @@ export interface SteerableDevice extends Seen {
  *
  * Silent is what is stale, offline, says so itself (`online: false`) or reports a fault: it is taken at the worst of
  * every command it may still obey and of its default, and of what it last did, because neither cap nor allowance says
- * how much is used.
+ * how much is used. A device that is off its setpoint counts at what it measures from the first sample on that shows
+ * it, and is asked on; after some cycles it counts as not following.
  */
 export function deviceState(device: Device, node: number, nowMs: number, settings: PlanSettings): DeviceState {
   const { reading } = device;
@@ -52,8 +53,9 @@ export function deviceState(device: Device, node: number, nowMs: number, setting
     return { kind, device, node, presence, following: follows, ...silentSpan(device, nowMs, settings) };
   }
   const nowKw = fresh.powerKw;
-  if (!follows.follows) {
-    return { kind: 'not-following', device, node, nowKw, presence, following: follows, highKw: nowKw, lowKw: nowKw };
+  if (!follows.follows || follows.isOff) {
+    const kind = follows.follows ? 'off-setpoint' : 'not-following';
+    return { kind, device, node, nowKw, presence, following: follows, highKw: nowKw, lowKw: nowKw };
   }
   const want = wantOf(device, fresh, nowMs, settings);
   return { kind: 'steerable', device, node, nowKw, presence, following: follows, want };

@@ -3,6 +3,8 @@ import { commandsInForce, ratedPowerKw, type PowerSpan } from './commands';
 
 export interface Following {
   readonly follows: boolean;
+  /** It had time to settle and is off its setpoint all the same: what it was told is not what will flow. */
+  readonly isOff: boolean;
   /** To be stored for the next cycle. */
   readonly offSetpointCycles: number;
   readonly notFollowingUntilMs: number | null;
@@ -20,17 +22,21 @@ export function following(
 ): Following {
   const { notFollowingUntilMs } = device;
   if (notFollowingUntilMs !== null && nowMs < notFollowingUntilMs) {
-    return { follows: false, offSetpointCycles: device.offSetpointCycles, notFollowingUntilMs };
+    return { follows: false, isOff: true, offSetpointCycles: device.offSetpointCycles, notFollowingUntilMs };
   }
   const before = notFollowingUntilMs === null ? device.offSetpointCycles : 0;
   const isOff = reading === null ? null : isOffSetpoint(device, reading, nowMs, settings);
   const offSetpointCycles = isOff === null ? before : isOff ? before + 1 : 0;
   if (offSetpointCycles < settings.notFollowingAfterCycles) {
-    return { follows: true, offSetpointCycles, notFollowingUntilMs: null };
+    const isSettled = reading !== null && hasSettled(device, reading, nowMs, settings);
+    return { follows: true, isOff: isOff === true && isSettled, offSetpointCycles, notFollowingUntilMs: null };
   }
   const retryAtMs = nowMs + settings.notFollowingRetrySeconds * 1000;
-  return { follows: false, offSetpointCycles, notFollowingUntilMs: retryAtMs };
+  return { follows: false, isOff: true, offSetpointCycles, notFollowingUntilMs: retryAtMs };
 }
+
+const hasSettled = ({ lastMove }: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): boolean =>
+  lastMove === null || nowMs - reading.ageSeconds * 1000 >= lastMove.atMs + settings.settleSeconds * 1000;
 
 /** null when this sample cannot tell: no command in force, or an older sample than the command. */
 function isOffSetpoint(device: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): boolean | null {

@@ -29,6 +29,11 @@ export function publishLastCommand(device: Device, snapshot: TreeSnapshot): Publ
   return pending !== null || needsRenewal(acknowledged, renewalTimes(snapshot)) ? 'renewal' : 'none';
 }
 
+/** A device that is off its setpoint goes on being told the last one. */
+export function publishAgain({ acknowledged }: Device, snapshot: TreeSnapshot): Publish {
+  return acknowledged !== null && needsRenewal(acknowledged, renewalTimes(snapshot)) ? 'renewal' : 'none';
+}
+
 /** A disabled tree: every device is told its default once; expiry then says the same. */
 export function publishDefault({ acknowledged, pending }: Device, targetKw: number): Publish {
   return acknowledged === null || pending !== null || acknowledged.targetKw !== targetKw ? 'change' : 'none';

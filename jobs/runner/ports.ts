@@ -52,6 +52,8 @@ export interface RestoreDrillPort {
 
 /** Time series in their partitions, and rows that are kept for a time. */
 export interface TimeSeriesPort {
+  /** Why nothing may be removed now (restored data that nobody has released); null: nothing speaks against it. */
+  heldBackBy(): Promise<string | null>;
   /** Makes the partitions of the coming days; returns their names. */
   prepare(): Promise<readonly string[]>;
   /** Partitions past their time, oldest first. */

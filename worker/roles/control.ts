@@ -20,6 +20,7 @@ import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
+import { observePlans } from '../plan-metrics';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
 import { createScheduleRecords, recordSupervisorTick } from '../schedule-records';
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
       }),
       planTree,
       newPlanId: uuidv4,
+      observe: observePlans(registry, () => performance.now()),
     },
     publish: {
       setpoints,

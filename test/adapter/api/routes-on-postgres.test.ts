@@ -2,6 +2,7 @@ import { databaseStores, readFleetSample } from '../../../api/stores';
 import { appendAudit } from '../../../db/audit';
 import { startApp, type AppUnderTest } from '../../unit/api/app-under-test';
 import { addEv, addFeeder } from '../../support/fleet-rows';
+import { POLICY } from '../../support/policy';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 import { ANNA } from '../db/people-writes';
 
@@ -54,7 +55,7 @@ beforeAll(async () => {
   await appendAudit(db, ANNA, { action: 'x', subject: 'y', outcome: 'done', detail: { a: 1 } });
   const quiet = () => Promise.resolve();
   app = await startApp({
-    ...databaseStores(db, { silence: SILENCE, defaultIntervalSeconds: 10 }),
+    ...databaseStores(db, { silence: SILENCE, defaultIntervalSeconds: 10, policy: POLICY }),
     workflows: {
       loopStatus: () => Promise.reject(new Error('unexpected')),
       ...{

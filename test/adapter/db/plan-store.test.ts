@@ -6,7 +6,7 @@ import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../../../domain/co
 import type { TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan } from '../../../domain/plan';
 import { addEv, addFeeder } from '../../support/fleet-rows';
-import { POLICY_NUMBERS } from '../../support/policy-numbers';
+import { POLICY } from '../../support/policy';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
 const CHAIN = '11111111-1111-4111-8111-111111111111';
@@ -19,7 +19,7 @@ let setpoints: ReturnType<typeof createSetpointStore>;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  plans = createPlanStore(database.db, POLICY_NUMBERS);
+  plans = createPlanStore(database.db, POLICY);
   setpoints = createSetpointStore(database.db);
   await addFeeder(database.db, 'north');
   await addEv(database.db, 'ev-1', 'north');
@@ -207,4 +207,13 @@ describe('the picture a plan is made from', () => {
     await addFeeder(database.db, 'north-a', { parentId: 'north', rootId: 'north' });
     expect((await planned(key({ rootFeederId: 'north-a' }), randomUUID(), [])).tree).toBeNull();
   });
+});
+
+it('keeps who waits for its turn from plan to plan', async () => {
+  const waitsSinceMs = Date.parse('2026-07-01T16:00:00Z');
+  await planned(key({ cycle: 1 }), randomUUID(), [{ ...evAt(0), waitsSinceMs }]);
+  expect(await evNow()).toMatchObject({ waitsSinceMs, waitedUntilMs: null });
+  later += 1;
+  await planned(key({ cycle: later }), randomUUID(), [{ ...evAt(7), waitedUntilMs: waitsSinceMs + 900_000 }]);
+  expect(await evNow()).toMatchObject({ waitsSinceMs: null, waitedUntilMs: waitsSinceMs + 900_000 });
 });

@@ -8,8 +8,8 @@ import {
   storeReconciliation,
 } from '../../../db/quarantine';
 import { createSetpointStore } from '../../../db/setpoint-store';
+import { POLICY } from '../../support/policy';
 import { addEv, addFeeder } from '../../support/fleet-rows';
-import { POLICY_NUMBERS } from '../../support/policy-numbers';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
 const ADMIN = { user: 'ann', role: 'admin', requestId: 'r-1', address: '127.0.0.1' };
@@ -86,7 +86,7 @@ describe('on a quarantined database', () => {
   });
 
   it('the snapshot of a plan says so', async () => {
-    const plans = createPlanStore(database.db, POLICY_NUMBERS);
+    const plans = createPlanStore(database.db, POLICY);
     const key = { rootFeederId: 'north', chainId: PLAN, chainStartedAtMs: 0, cycle: 1 };
     const look = () =>
       plans.plan(key, { statementTimeoutMs: 2_000, signal: AbortSignal.timeout(5_000) }, async (tx) => {

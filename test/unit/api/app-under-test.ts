@@ -108,6 +108,8 @@ type Store =
   | 'dispatches'
   | 'registry'
   | 'envelopes'
+  | 'backups'
+  | 'plans'
   | 'quarantine'
   | 'workflows';
 /** Of the stores only what the test needs. */
@@ -140,7 +142,9 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     schedules: only('schedules', given.schedules),
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     registry: only('registry', given.registry),
+    backups: only('backups', given.backups),
     envelopes: only('envelopes', given.envelopes),
+    plans: only('plans', given.plans),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {

@@ -14,6 +14,7 @@ const PATH_VALUES: Record<string, string> = {
   feederId: 'feeder-a',
   deviceId: 'pv-1',
   dispatchId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+  backupId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
 };
 const pathOf = ({ path }: Route): string =>
   path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => PATH_VALUES[name] ?? name);
@@ -99,6 +100,8 @@ it('who may do what', () => {
     'POST /api/schedules/{scheduleId}/resume': 'operator',
     'POST /api/schedules/{scheduleId}/trigger': 'operator',
     'POST /api/auth/login': 'anyone',
+    'GET /api/backups': 'viewer',
+    'GET /api/backups/{backupId}': 'viewer',
     'GET /api/health': 'anyone',
     'GET /api/ready': 'anyone',
     'GET /api/quarantine': 'viewer',
@@ -109,6 +112,9 @@ it('who may do what', () => {
     'PATCH /api/feeders/{feederId}': 'admin',
     'GET /api/feeders/{feederId}/envelopes': 'viewer',
     'PUT /api/feeders/{feederId}/envelopes/{source}': 'operator',
+    'GET /api/feeders/{feederId}/cycles/{cycle}': 'viewer',
+    'POST /api/feeders/{feederId}/plan': 'viewer',
+    'GET /api/devices/{deviceId}/why': 'viewer',
     'GET /api/feeders/{feederId}/history': 'viewer',
     'GET /api/feeders/{feederId}/cycles': 'viewer',
     'GET /api/feeders/{feederId}/control-loop': 'viewer',

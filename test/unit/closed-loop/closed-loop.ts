@@ -1,9 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { RegistryFile } from '../../../contracts/registry-file';
 import { setpointMessage } from '../../../contracts/setpoint';
-import type { Device, DeviceReading, FeederNode, LastMove, MeterReading, PlanSettings } from '../../../domain/fleet';
+import type {
+  Device,
+  DeviceReading,
+  FeederNode,
+  LastMove,
+  MeterReading,
+  PlanSettings,
+  TreeSnapshot,
+} from '../../../domain/fleet';
+import type { TreePlan } from '../../../domain/plan';
 import { moveTo } from '../../../domain/last-move';
 import { planTree } from '../../../domain/plan-tree';
+import type { Behaviour } from '../../../simulator/behaviour';
 import { readSimulation } from '../../../simulator/simulation-section';
 import { World } from '../../../simulator/world';
 
@@ -55,10 +65,18 @@ interface Held {
 export class ClosedLoop {
   readonly world: World;
   nowMs = START_MS;
+  metersAreSilent = false;
+  /** What the last cycle looked at and decided. */
+  last: { readonly tree: TreeSnapshot; readonly plan: TreePlan } | null = null;
   private readonly held = new Map<string, Held>();
   private readonly meters = new Map<
     string,
-    { flowKw: number; atMs: number; last: MeterReading['lastUncontrolledKw'] }
+    {
+      flowKw: number;
+      atMs: number;
+      last: MeterReading['lastUncontrolledKw'];
+      worst: MeterReading['worstUncontrolledKw'];
+    }
   >();
   private readonly feeders: RegistryFile['feeders'];
   private readonly devices: RegistryFile['devices'];
@@ -84,6 +102,26 @@ export class ClosedLoop {
         reading: null,
       });
     }
+  }
+
+  /** How far each feeder of the tree is over a limit at this moment, as its meter would show it, kW; only those that are. */
+  overKw(): { readonly feederId: string; readonly kw: number }[] {
+    const flows = this.world.flowsKw();
+    return this.feeders.flatMap(({ feederId, importLimitKw, exportLimitKw }) => {
+      const flowKw = flows[this.world.indexOfFeeder(feederId)] ?? NaN;
+      const kw = Math.max(flowKw - importLimitKw, -exportLimitKw - flowKw);
+      return kw > 0 ? [{ feederId, kw }] : [];
+    });
+  }
+
+  /** Devices of the tree, each tenth of them changed. */
+  eachTenth(behaviour: Partial<Behaviour>): void {
+    const ids = new Set(this.devices.map(({ deviceId }) => deviceId));
+    this.world.devices
+      .filter(({ traits }) => ids.has(traits.deviceId))
+      .forEach((device, index) => {
+        if (index % 10 === 3) device.behaviour = { ...device.behaviour, ...behaviour };
+      });
   }
 
   /** Runs for `seconds`; returns the flow of a feeder at each step, as its meter would show it at any moment. */
@@ -118,16 +156,18 @@ export class ClosedLoop {
       };
     });
     this.feeders.forEach(({ feederId }, index) => {
+      if (this.metersAreSilent) return;
       if (this.steps % perPeriod !== (index * 7) % perPeriod) return;
       const flowKw = this.world.flowsKw()[this.world.indexOfFeeder(feederId)] ?? NaN;
-      this.meters.set(feederId, { flowKw, atMs: this.nowMs, last: this.meters.get(feederId)?.last ?? null });
+      const { last = null, worst = null } = this.meters.get(feederId) ?? {};
+      this.meters.set(feederId, { flowKw, atMs: this.nowMs, last, worst });
     });
   }
 
   private cycle(): void {
     const settings = { ...SETTINGS, intervalSeconds: this.options.intervalSeconds };
     const devices = this.devices.map((device) => this.deviceNow(device));
-    const plan = planTree({
+    const tree: TreeSnapshot = {
       nowMs: this.nowMs,
       mode: 'automatic',
       settings,
@@ -135,10 +175,14 @@ export class ClosedLoop {
       devices,
       dispatches: [],
       envelopes: [],
-    });
+    };
+    const plan = planTree(tree);
+    this.last = { tree, plan };
     for (const { feederId, meteredUncontrolledKw } of plan.nodes) {
       const meter = this.meters.get(feederId);
-      if (meter !== undefined && meteredUncontrolledKw !== null) meter.last = meteredUncontrolledKw;
+      if (meter === undefined || meteredUncontrolledKw === null) continue;
+      meter.last = meteredUncontrolledKw;
+      meter.worst = worstOf(meter.worst, meteredUncontrolledKw);
     }
     const before = new Map(devices.map((device) => [device.deviceId, device]));
     for (const planned of plan.devices) {
@@ -224,9 +268,15 @@ export class ClosedLoop {
           : {
               flowKw: meter.flowKw,
               ageSeconds: (this.nowMs - meter.atMs) / 1000,
-              worstUncontrolledKw: null,
+              worstUncontrolledKw: meter.worst,
               lastUncontrolledKw: meter.last,
             },
     };
   }
 }
+
+const worstOf = (
+  a: MeterReading['worstUncontrolledKw'],
+  b: NonNullable<MeterReading['worstUncontrolledKw']>,
+): MeterReading['worstUncontrolledKw'] =>
+  a === null ? b : { highKw: Math.max(a.highKw, b.highKw), lowKw: Math.min(a.lowKw, b.lowKw) };

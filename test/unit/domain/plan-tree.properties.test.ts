@@ -20,6 +20,19 @@ it('puts no node over a limit, for import or export, whenever that can be avoide
   );
 });
 
+it('does so on trees of 30 feeders with up to 500 devices', () => {
+  fc.assert(
+    fc.property(feasibleFleet(500, 30), (snapshot) => {
+      for (const { high, low, plannedHighKw, plannedLowKw, missingKw } of planTree(snapshot).nodes) {
+        expect(missingKw).toBe(0);
+        expect(plannedHighKw).toBeLessThanOrEqual(high.kw + NEAR);
+        expect(plannedLowKw).toBeGreaterThanOrEqual(low.kw - NEAR);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
 it('leaves no usable headroom: an EV below its maximum and a PV below its rating have a full limit above them, or wait for a battery that is under way', () => {
   fc.assert(
     fc.property(feasibleFleet(), (snapshot) => {

@@ -28,10 +28,10 @@ const randomDevice: fc.Arbitrary<RandomDevice> = fc.record({
 export const feasibleFleet = (mostDevices = 30, mostFeeders = 8): fc.Arbitrary<TreeSnapshot> =>
   fc
     .record({
-      parents: fc.array(share, { maxLength: mostFeeders - 1 }),
+      parents: fc.array(share, { maxLength: mostFeeders - 1, size: 'max' }),
       loads: fc.array(fc.integer({ min: -20, max: 40 }), { minLength: mostFeeders, maxLength: mostFeeders }),
       slacks: fc.array(fc.tuple(slackKw(), slackKw()), { minLength: mostFeeders, maxLength: mostFeeders }),
-      devices: fc.array(randomDevice, { maxLength: mostDevices }),
+      devices: fc.array(randomDevice, { maxLength: mostDevices, size: 'max' }),
     })
     .map(({ parents, loads, slacks, devices: random }) => {
       const parentOf = parents.map((part, index) => Math.min(index, Math.floor(part * (index + 1))));

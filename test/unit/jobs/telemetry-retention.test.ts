@@ -26,6 +26,7 @@ const world = (given: Partial<TimeSeriesPort> = {}): TimeSeriesPort & { closed: 
   const closed: ClosedPartition[] = [];
   return {
     closed,
+    heldBackBy: () => Promise.resolve(null),
     prepare: () => Promise.resolve(['telemetry_p20260301']),
     outdated: () => Promise.resolve([aDay('setpoints', '1'), aDay('telemetry', '1'), aDay('telemetry', '2')]),
     close: (name) => {
@@ -62,6 +63,12 @@ it('with dryRun says what is past its time, and touches nothing', async () => {
       { series: 'telemetry', partitions: 2, rowsAbout: 20, from: '1', to: 'after 2' },
     ],
   });
+  expect(port.closed).toEqual([]);
+});
+
+it('removes nothing from restored data that nobody has released, and says so', async () => {
+  const port = world({ heldBackBy: () => Promise.resolve('the database is quarantined: restored from backup b-1') });
+  await expect(run({}, port).answer).rejects.toThrow('the database is quarantined: restored from backup b-1');
   expect(port.closed).toEqual([]);
 });
 

@@ -73,8 +73,8 @@ const boundsOf = ({ points: all }: PlainDevice): [number, number] => [all[0]?.[1
 export const feasibleProblem = (mostNodes = 12, mostDevices = 40): fc.Arbitrary<PlainProblem> =>
   fc
     .record({
-      parentShares: fc.array(share, { maxLength: mostNodes - 1 }),
-      devices: fc.array(fc.record({ nodeShare: share, points }), { maxLength: mostDevices }),
+      parentShares: fc.array(share, { maxLength: mostNodes - 1, size: 'max' }),
+      devices: fc.array(fc.record({ nodeShare: share, points }), { maxLength: mostDevices, size: 'max' }),
       witnessShares: fc.array(share, { minLength: mostDevices, maxLength: mostDevices }),
       slacks: fc.array(fc.tuple(slack(), slack()), { minLength: mostNodes, maxLength: mostNodes }),
     })

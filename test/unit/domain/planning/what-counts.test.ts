@@ -208,3 +208,21 @@ describe('a device that does not do what it was told', () => {
     expect(plan(snapshot.nowMs)).toMatchObject({ offSetpointCycles: 0, notFollowingUntilMs: null, publish: 'change' });
   });
 });
+
+it('counts a device that had time to settle and is off its setpoint at what it measures, and asks it on', () => {
+  const stubborn = anEv({ deviceId: 'stubborn', acknowledged: aCommand(5), reading: aReading({ powerKw: 16 }) });
+  const plan = planTree(aSnapshot({ feeders: [aFeeder({ importLimitKw: 30 })], devices: [stubborn, anEv()] }));
+  expect(planOf(plan, 'stubborn')).toMatchObject({
+    targetKw: 16,
+    publish: 'none',
+    offSetpointCycles: 1,
+    explanation: { note: 'off-setpoint' },
+  });
+  expect(planOf(plan, 'ev').targetKw).toBeCloseTo(14, 9);
+  expect(plan.notFollowingDevices).toEqual([]);
+  const renewed = { ...stubborn, acknowledged: aCommand(5, 20) };
+  expect(planOf(planTree(aSnapshot({ devices: [renewed] })), 'stubborn')).toMatchObject({
+    targetKw: 5,
+    publish: 'renewal',
+  });
+});

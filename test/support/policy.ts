@@ -1,7 +1,7 @@
 import type { PolicyNumbers } from '../../db/tree-snapshot';
 
-/** The numbers of policy as they are by default; setpoints live for a minute. */
-export const POLICY_NUMBERS: PolicyNumbers = {
+/** The numbers of the policy as they are by default, the soc of an EV playing no part. */
+export const POLICY: PolicyNumbers = {
   staleSeconds: 30,
   offlineSeconds: 180,
   setpointTtlSeconds: () => 60,

@@ -1,0 +1,48 @@
+import { Registry } from '../../../observability/metrics';
+import { observePlans } from '../../../worker/plan-metrics';
+import { planTree } from '../../../domain/plan-tree';
+import type { TreeSnapshot } from '../../../domain/fleet';
+import { aDispatch, aFeeder, aMeter, anEv, aSnapshot } from '../domain/builders';
+
+function observed(...snapshots: TreeSnapshot[]) {
+  const registry = new Registry();
+  const clock = { nowMs: 0 };
+  const observe = observePlans(registry, () => clock.nowMs);
+  for (const snapshot of snapshots) observe('feeder', snapshot, planTree(snapshot));
+  const metric = async (name: string) => {
+    const text = await registry.getSingleMetricAsString(name);
+    return text.split('\n').filter((line) => line.startsWith(`${name}{`));
+  };
+  return { clock, metric };
+}
+const over = aSnapshot({ feeders: [aFeeder({ importLimitKw: 20, meter: aMeter(32) })] });
+
+it('counts cycles that find a meter over its limit, and says how far', async () => {
+  const { metric } = observed(over, over);
+  expect(await metric('derms_limit_broken_cycles_total')).toEqual([
+    'derms_limit_broken_cycles_total{feeder="feeder",side="import"} 2',
+  ]);
+  expect(await metric('derms_limit_broken_kw')).toEqual(['derms_limit_broken_kw{feeder="feeder"} 12']);
+});
+
+it('says by how many kW help does not suffice', async () => {
+  const { metric } = observed(over);
+  expect(await metric('derms_infeasible_kw')).toEqual(['derms_infeasible_kw{feeder="feeder"} 12']);
+  expect(await metric('derms_infeasible_cycles_total')).toEqual(['derms_infeasible_cycles_total{feeder="feeder"} 1']);
+});
+
+it('says what dispatches ask and cannot get, and how many devices do not follow', async () => {
+  const feeders = [aFeeder({ meter: aMeter(30) })];
+  const device = anEv({ notFollowingUntilMs: Number.MAX_SAFE_INTEGER, maxImportKw: 5 });
+  const { metric } = observed(
+    aSnapshot({ feeders, devices: [device], dispatches: [aDispatch({ importLimitKw: 22 })] }),
+  );
+  expect(await metric('derms_dispatch_shortfall_kw')).toEqual(['derms_dispatch_shortfall_kw{feeder="feeder"} 8']);
+  expect(await metric('derms_not_following_devices')).toEqual(['derms_not_following_devices{feeder="feeder"} 1']);
+});
+
+it('says nothing of a tree that is not planned here any more', async () => {
+  const { clock, metric } = observed(over);
+  clock.nowMs = 30_001;
+  expect(await metric('derms_infeasible_kw')).toEqual([]);
+});
