@@ -37,20 +37,22 @@ export interface TestSystem {
 export interface TestSystemOptions extends TestStackOptions {
   /** Set for our programs, over what they would get. */
   readonly env?: Environment;
+  /** Another build of our programs than this checkout's `dist/`. */
+  readonly dist?: string;
 }
 
 /** Servers and schema; nothing of ours runs yet: see `start`. */
 export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
   const stack = await startTestStack(options);
   try {
-    return await prepare(stack, options.env ?? {});
+    return await prepare(stack, options.env ?? {}, options.dist ?? join(ROOT, 'dist'));
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem> {
+async function prepare(stack: TestStack, extra: Environment, dist: string): Promise<TestSystem> {
   const ports: StackPorts = {
     postgres: stack.postgres.port,
     mosquitto: stack.mosquitto.port,
@@ -80,7 +82,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
-      script: join(ROOT, 'dist', script),
+      script: join(dist, script),
       args,
       env,
       cwd: stack.folder,
@@ -97,7 +99,7 @@ async function prepare(stack: TestStack, extra: Environment): Promise<TestSystem
     async start(name, args = []) {
       const program = await startProgram({
         name,
-        script: join(ROOT, 'dist', name, 'main.js'),
+        script: join(dist, name, 'main.js'),
         args,
         env: environments[name],
         cwd: stack.folder,

@@ -7,6 +7,7 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  TimeoutFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { JobActivities } from '../activities/jobs';
@@ -90,12 +91,22 @@ async function carryOut(
 
 function endOf(error: unknown): Omit<Ended, 'result'> {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  const code = cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : 'INTERRUPTED';
-  const message = cause instanceof ApplicationFailure ? cause.message : failureText(error);
+  const { code, message } = nameOf(cause);
   if (code === JOB_SKIPPED) return { state: 'skipped', failure: { code, message }, rethrow: null };
   if (isCancellation(error) || code === JOB_CANCELLED)
     return { state: 'cancelled', failure: { code: JOB_CANCELLED, message: 'cancelled' }, rethrow: cancellation(error) };
   return { state: 'failed', failure: { code, message }, rethrow: failed(code, message, error) };
+}
+
+function nameOf(cause: unknown): JobRunFailure {
+  if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'Error', message: cause.message };
+  if (!(cause instanceof TimeoutFailure)) return { code: 'INTERRUPTED', message: failureText(cause) };
+  return cause.timeoutType === 'HEARTBEAT'
+    ? {
+        code: 'WORKER_LOST',
+        message: `its worker gave no sign of life for ${String(HEARTBEAT_TIMEOUT_SECONDS)} s, in the last of its attempts`,
+      }
+    : { code: 'ATTEMPT_TIMED_OUT', message: 'its last attempt took longer than the job allows' };
 }
 
 /** The cancellation may have reached the step by its row before Temporal knew of it. */

@@ -79,7 +79,7 @@ export function runView(
     input: run.input,
     result: run.result,
     waitingFor: told.waitingFor,
-    steps: stepsOf(ports.jobs.declared.get(run.jobName), told.story),
+    steps: stepsOf(ports.jobs.declared.get(run.jobName), told.story).map((step) => asItEnded(step, run)),
     log: told.story.filter(({ kind }) => kind === 'log').map(({ at, data }) => lineOf(at, data)),
     evidence: told.evidence.map((proof) => ({ ...proof })),
   };
@@ -104,6 +104,12 @@ function stepsOf(job: JobDeclaration | undefined, story: readonly StoredRunEvent
   }
   return [...steps.values()];
 }
+
+/** A step that went on when its run ended has nobody left who could say so: it was cancelled, or its worker is gone. */
+const asItEnded = (step: StepView, { finishedAt, failure }: JobRunRecord): StepView =>
+  finishedAt !== null && step.state === 'started'
+    ? { ...step, state: 'stopped', detail: failure?.message ?? null }
+    : step;
 
 const lineOf = (at: string, data: StoredRunEvent['data']): z.input<typeof runSchema>['log'][number] => {
   const { level, message, fields } = data as { level: string; message: string; fields: Record<string, unknown> };

@@ -55,7 +55,9 @@ export const runSchema = runSummarySchema
     steps: z.array(
       z.strictObject({
         name: z.string(),
-        state: z.enum(['pending', 'started', 'succeeded', 'failed']),
+        state: z
+          .enum(['pending', 'started', 'succeeded', 'failed', 'stopped'])
+          .describe('`stopped`: the run ended while it went on, by a cancellation or with its worker.'),
         attempts: z.number().int(),
         at: timestampSchema.nullable(),
         detail: z.string().nullable(),

@@ -26,7 +26,7 @@ afterEach(() => world.close());
 
 const aJob = (
   run: (input: { size: number }, context: JobContext) => Promise<unknown>,
-  given: Partial<Pick<JobDeclaration, 'concurrency'>> & { attempts?: number } = {},
+  given: Partial<Pick<JobDeclaration, 'concurrency'>> & { attempts?: number; attemptSeconds?: number } = {},
 ) =>
   defineJob({
     name: 'example',
@@ -36,7 +36,7 @@ const aJob = (
     concurrency: given.concurrency ?? { atMost: 1 },
     freshness: null,
     runbook: 'example.md',
-    attemptSeconds: 60,
+    attemptSeconds: given.attemptSeconds ?? 60,
     attempts: given.attempts ?? 1,
     pauseSeconds: 0.1,
     run,
@@ -157,6 +157,22 @@ describe('a run', () => {
       });
       expect(seen).toEqual([1, 2, 3]);
       await recordHistory(world.temporal.client, 'job-failed', jobWorkflowId('example', run.runId));
+    });
+  });
+
+  it('whose attempts take too long is failed with a name, and its work is told to stop', async () => {
+    let stopped = 0;
+    const job = aJob(
+      (_input, { signal }) =>
+        untilAborted(signal).catch((error: unknown) => {
+          stopped += 1;
+          throw error;
+        }),
+      { attemptSeconds: 1, attempts: 2 },
+    );
+    await world.withWorker([job], async () => {
+      expect(await ended(await start())).toMatchObject({ state: 'failed', failure: { code: 'ATTEMPT_TIMED_OUT' } });
+      await eventually(() => expect(stopped).toBe(2));
     });
   });
 
