@@ -6,6 +6,7 @@ import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
 import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
+import { schedule, schedules } from './commands/schedules';
 import { status } from './commands/status';
 import type { CliContext, Command } from './context';
 import { CommandFailure } from './failure';
@@ -16,6 +17,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   dispatch,
   cancel,
   registry,
+  schedules,
+  schedule,
   quarantine,
   'hash-password': hashPassword,
   'backup-key': backupKey,
@@ -30,6 +33,8 @@ const HELP = `npm run derms -- COMMAND
   cancel DISPATCH --reason R    end a dispatch now
   registry apply FILE           apply a registry file (--dry-run shows the difference)
   quarantine                    whether a restored database may control yet (lift --reason R)
+  schedules                     when jobs run by themselves, and what became of their last times
+  schedule ACT SCHEDULE         pause or resume (--reason R), or trigger now
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
   broker-store --latest …       a proven copy of a broker's store, from storage into a file
