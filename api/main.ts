@@ -23,6 +23,7 @@ import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
 import { registerBackupMetrics } from './health/backup-metrics';
+import { registerRestoreMetrics } from './health/restore-metrics';
 import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
@@ -34,7 +35,6 @@ import { runsWithoutRow } from './jobs/read-run';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import type { WorkflowPort } from './ports';
-import { registerRestoreMetrics } from './restore-metrics';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
@@ -93,7 +93,11 @@ async function main(): Promise<void> {
     BACKUP_KINDS,
     () => performance.now(),
   );
-  registerRestoreMetrics(registry, () => readLastDrill(probes));
+  registerRestoreMetrics(
+    registry,
+    () => readLastDrill(probes),
+    () => performance.now(),
+  );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
   const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });
   await monitor.start();

@@ -11,6 +11,7 @@ import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
 import { run as showRun } from './commands/run';
 import { runs } from './commands/runs';
+import { schedule, schedules } from './commands/schedules';
 import { status } from './commands/status';
 import type { CliContext, Command } from './context';
 import { CommandFailure } from './failure';
@@ -26,6 +27,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   runs,
   run: showRun,
   'cancel-run': cancelRun,
+  schedules,
+  schedule,
   quarantine,
   'hash-password': hashPassword,
   'backup-key': backupKey,
@@ -44,6 +47,8 @@ const HELP = `npm run derms -- COMMAND
   runs [--job J] [--state S]    the newest runs
   run RUN [--follow]            one run: steps, lines, proof, result
   cancel-run RUN --reason R     ask a run to stop
+  schedules                     when jobs run by themselves, and what became of their last times
+  schedule ACT SCHEDULE         pause or resume (--reason R), or trigger now
   quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS

@@ -9,3 +9,6 @@ export const jobNameOf = (workflowId: string): string | null => /^job\/([^/]+)\/
 /** Begins the ids of all job schedules, so that those of jobs that are no more are found. */
 export const JOB_SCHEDULE_PREFIX = 'job-';
 export const jobScheduleId = (jobName: string): string => `${JOB_SCHEDULE_PREFIX}${jobName}`;
+
+/** The schedule that keeps the control loops running; no job's. */
+export const SUPERVISOR_SCHEDULE_ID = 'supervise-control-loops';

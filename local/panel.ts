@@ -14,7 +14,7 @@ export interface PanelFacts {
   readonly example: { readonly feederId: string; readonly importLimitKw: number };
 }
 
-/** What a person needs once everything runs: addresses, sign-in, and three lines to try. */
+/** What a person needs once everything runs: addresses, sign-in, and lines to try. */
 export function panel({ ports, users, folder, readySeconds, example }: PanelFacts): string {
   const api = apiUrl(ports);
   const metrics = (offset: number): string => `http://${LOOPBACK}:${ports.metrics + offset}/metrics`;
@@ -46,6 +46,10 @@ export function panel({ ports, users, folder, readySeconds, example }: PanelFact
     '',
     '  # is it being followed?',
     `  curl -s ${api}/api/feeders/${example.feederId} -H "authorization: Bearer $TOKEN"`,
+    '',
+    '  # a backup, read back until it is proven; then restored beside, with our API booted on it',
+    '  npm run derms -- job db-backup --follow',
+    '  npm run derms -- job restore-drill --follow',
     '',
   ].join('\n');
 }

@@ -15,6 +15,7 @@ export interface Toolchain {
   readonly temporal: InstalledTool;
   /** Only after a set-up with `--proofs`, where it could be had. */
   readonly versitygw?: InstalledTool;
+  readonly promtool?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

@@ -11,8 +11,13 @@ export const TASK_QUEUES = { control: 'control', jobs: 'jobs' } as const;
 export const brokerQueue = (broker: string): string => `broker/${broker}`;
 export const FEEDER_SEARCH_ATTRIBUTE = 'DermsFeederId';
 
-export { controlLoopId, dispatchWorkflowId, JOB_SCHEDULE_PREFIX, jobWorkflowId } from '../domain/workflow-ids';
-export const SUPERVISOR_SCHEDULE_ID = 'supervise-control-loops';
+export {
+  JOB_SCHEDULE_PREFIX,
+  SUPERVISOR_SCHEDULE_ID,
+  controlLoopId,
+  dispatchWorkflowId,
+  jobWorkflowId,
+} from '../domain/workflow-ids';
 
 export interface ControlLoopInput {
   readonly rootFeederId: string;

@@ -1,5 +1,6 @@
 import type { BackupTimes } from '../../db/backups';
 import { Counter, Gauge, type Registry } from '../../observability/metrics';
+import { readAtScrape } from './at-scrape';
 
 export interface BackupFigures {
   readonly times: readonly BackupTimes[];
@@ -7,20 +8,15 @@ export interface BackupFigures {
 }
 
 const NONE: BackupFigures = { times: [], failedVerifications: 0 };
-/** The metrics of one scrape are read together, ms. */
-const FRESH_MS = 1_000;
 
-/**
- * How old the backups are, read from Postgres at each scrape: a restarted process forgets nothing. While Postgres does not
- * answer the figures stay what they were; `derms_db_up` says so.
- */
+/** How old the backups are. */
 export function registerBackupMetrics(
   registry: Registry,
   read: () => Promise<BackupFigures>,
   kinds: readonly BackupTimes['kind'][],
   monotonicMs: () => number,
 ): void {
-  const figures = rememberLast(read, monotonicMs);
+  const figures = readAtScrape(read, NONE, monotonicMs);
   const registers = [registry];
   const gauge = (name: string, help: string, of: (times: BackupTimes) => number): void => {
     new Gauge({
@@ -57,19 +53,4 @@ export function registerBackupMetrics(
       this.inc(failedVerifications);
     },
   });
-}
-
-function rememberLast(read: () => Promise<BackupFigures>, monotonicMs: () => number): () => Promise<BackupFigures> {
-  let last = NONE;
-  let reading: Promise<BackupFigures> | null = null;
-  let readAtMs = -Infinity;
-  return () => {
-    if (reading !== null && monotonicMs() - readAtMs < FRESH_MS) return reading;
-    readAtMs = monotonicMs();
-    reading = read().then(
-      (figures) => (last = figures),
-      () => last,
-    );
-    return reading;
-  };
 }

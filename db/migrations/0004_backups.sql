@@ -1,5 +1,6 @@
 -- Backups: what lies in storage, what was seen when it was looked at, and why it was let go.
--- Storage is the truth; rows that were lost with the database are made again from the manifests that lie there.
+-- Storage is the truth: a restore asks the manifests that lie there. These rows are what retention and the API know; a backup
+-- whose row was lost with the database gets it again from its manifest when a drill restores it, and not before.
 
 create table backups (
   backup_id     uuid primary key,

@@ -27,6 +27,17 @@ export const zstd = singleProgram({
   asks: 'the command zstd',
 });
 
+/** promtool, of Prometheus: checks and tries out the alert rules. */
+export const promtool = singleProgram({
+  name: 'promtool',
+  key: 'promtool',
+  program: 'promtool',
+  versionArgs: ['--version'],
+  version: /promtool, version (\d+\.[.\w+]+)/,
+  packages: { debian: ['prometheus'], brew: ['prometheus'] },
+  asks: 'promtool (of Prometheus)',
+});
+
 function singleProgram({ name, key, program, versionArgs, version, packages, asks }) {
   return {
     name,

@@ -10,9 +10,11 @@ import { closedWorkflow } from '../../temporal/closed-workflow';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { openBackupVault } from '../../backups/vault';
+import { checkStorageRules } from '../../storage/bucket-check';
 import { databaseBackupPorts } from '../database-backup-ports';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
+import { tellStorageRules } from '../storage-rules';
 import { startTemporalWorker } from '../temporal-worker';
 import { restoreDrillPort } from '../restore-drill-port';
 import { createTimeSeriesPort } from '../time-series-port';
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
   const vault = await openBackupVault(settings);
+  if (vault !== null) void tellStorageRules(() => checkStorageRules(settings), role); // never rejects
   await startTemporalWorker(role, {
     connection,
     taskQueue: TASK_QUEUES.jobs,

@@ -1,4 +1,4 @@
-import { registerRestoreMetrics } from '../../../api/restore-metrics';
+import { registerRestoreMetrics } from '../../../api/health/restore-metrics';
 import { Registry } from '../../../observability/metrics';
 
 const figures = async (registry: Registry): Promise<string[]> =>
@@ -9,10 +9,11 @@ describe('the metrics of restores', () => {
     const registry = new Registry();
     const answers = [null, { at: 1_700_000_000, rtoSeconds: 41.5, rpoSeconds: 9_000 }];
     let scrape = 0;
-    registerRestoreMetrics(registry, () => {
+    const read = () => {
       const answer = answers[scrape];
       return answer === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(answer);
-    });
+    };
+    registerRestoreMetrics(registry, read, () => scrape * 10_000);
     expect(await figures(registry)).toEqual([
       'derms_restore_last_drill_timestamp_seconds 0',
       'derms_restore_rto_seconds 0',

@@ -1,5 +1,6 @@
-import type { LastDrill } from '../db/restore-drills';
-import { Gauge, type Registry } from '../observability/metrics';
+import type { LastDrill } from '../../db/restore-drills';
+import { Gauge, type Registry } from '../../observability/metrics';
+import { readAtScrape } from './at-scrape';
 
 const GAUGES = [
   {
@@ -19,19 +20,20 @@ const GAUGES = [
   },
 ] as const;
 
-/** Read from Postgres at each scrape, so that they outlive the process; while it is away they stay what they were. */
-export function registerRestoreMetrics(registry: Registry, read: () => Promise<LastDrill | null>): void {
+/** What the last drill has shown. */
+export function registerRestoreMetrics(
+  registry: Registry,
+  read: () => Promise<LastDrill | null>,
+  monotonicMs: () => number,
+): void {
+  const lastDrill = readAtScrape(read, null, monotonicMs);
   for (const { name, help, of } of GAUGES) {
     new Gauge({
       name,
       help,
       registers: [registry],
       async collect() {
-        try {
-          this.set((await read())?.[of] ?? 0);
-        } catch {
-          // the database is away, which `derms_db_up` says
-        }
+        this.set((await lastDrill())?.[of] ?? 0);
       },
     });
   }

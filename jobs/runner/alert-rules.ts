@@ -1,0 +1,104 @@
+import { stringify } from 'yaml';
+import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids';
+import type { DeploymentKind, JobCatalogue, JobDeclaration } from './declaration';
+
+const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
+# Where the runbooks are served: set \`runbooks\` among global.external_labels of Prometheus. Without it links are paths
+# of the repository.
+`;
+const RUNBOOKS = '{{ or $externalLabels.runbooks "docs/runbooks" }}';
+
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: { readonly summary: string; readonly runbook_url: string };
+}
+
+export interface RuleGroup {
+  readonly name: string;
+  readonly rules: readonly AlertRule[];
+}
+
+/** The text of deploy/prometheus/jobs.yml. */
+export const alertRulesFile = (jobs: JobCatalogue): string =>
+  `${HEAD}${stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true })}`;
+
+/** A group for each job, and one for what holds for all of them. */
+export const alertGroups = (jobs: JobCatalogue): RuleGroup[] => [
+  ...[...jobs.values()].map((job) => ({ name: `job-${job.name}`, rules: rulesOf(job) })),
+  { name: 'schedules', rules: [supervisorMissed, unaccounted, waiting] },
+];
+
+const rulesOf = (job: JobDeclaration): AlertRule[] => [
+  ...(job.freshness === null ? [] : [notFresh(job, job.freshness.objective)]),
+  ...(hasSchedule(job) ? [missedTicks(job)] : []),
+  failed(job),
+];
+
+const hasSchedule = ({ schedule }: JobDeclaration): boolean =>
+  (['development', 'staging', 'production'] satisfies DeploymentKind[]).some(
+    (kind) => (typeof schedule === 'function' ? schedule(kind) : schedule) !== null,
+  );
+
+/** Replicas read the same rows; one that cannot read them says less than another that can. */
+const notFresh = (job: JobDeclaration, objective: string): AlertRule => ({
+  alert: 'DermsJobNotFresh',
+  expr: `max by (job) (derms_job_fresh{job="${job.name}"}) == 0`,
+  for: '10m',
+  labels: { severity: 'critical', job: job.name },
+  annotations: annotate(`${job.name} breaks its promise: ${objective}.`, job.runbook),
+});
+
+const missedTicks = ({ name }: JobDeclaration): AlertRule => ({
+  alert: 'DermsJobMissedTicks',
+  expr: missedIn(jobScheduleId(name)),
+  labels: { severity: 'warning', job: name },
+  annotations: annotate(`{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`, 'schedules.md'),
+});
+
+const failed = ({ name, runbook }: JobDeclaration): AlertRule => ({
+  alert: 'DermsJobFailed',
+  expr: `max by (job) (increase(derms_job_runs_total{job="${name}",outcome=~"failed|terminated"}[1h])) > 0`,
+  labels: { severity: 'warning', job: name },
+  annotations: annotate(`A run of ${name} has failed in the last hour.`, runbook),
+});
+
+const supervisorMissed: AlertRule = {
+  alert: 'DermsSupervisorMissedTicks',
+  expr: missedIn(SUPERVISOR_SCHEDULE_ID),
+  labels: { severity: 'warning' },
+  annotations: annotate(
+    'The supervisor of the control loops has not done its work in {{ $value | printf "%.0f" }} minutes.',
+    'schedules.md',
+  ),
+};
+
+const unaccounted: AlertRule = {
+  alert: 'DermsTicksUnaccounted',
+  expr: 'max by (schedule) (derms_schedule_ticks_unaccounted) > 0',
+  for: '15m',
+  labels: { severity: 'warning' },
+  annotations: annotate('Nobody knows what became of ticks of {{ $labels.schedule }}.', 'tick-audit.md'),
+};
+
+const waiting: AlertRule = {
+  alert: 'DermsJobRunsWait',
+  expr: 'max by (queue) (derms_job_queue_oldest_waiting_seconds) > 1800',
+  for: '5m',
+  labels: { severity: 'warning' },
+  annotations: annotate(
+    'Runs wait for a worker of queue {{ $labels.queue }} for {{ $value | humanizeDuration }}.',
+    'schedules.md',
+  ),
+};
+
+/** What the hourly audit has found shows for longer than the time between two audits. */
+function missedIn(scheduleId: string): string {
+  return `max by (schedule) (increase(derms_schedule_missed_ticks_total{schedule="${scheduleId}"}[90m])) > 0`;
+}
+
+function annotate(summary: string, runbook: string): AlertRule['annotations'] {
+  return { summary, runbook_url: `${RUNBOOKS}/${runbook}` };
+}
