@@ -281,7 +281,7 @@ export const ERROR_PAGES = {
     meaning:
       'The data was restored from a backup, and nobody has said yet that it may control again. Reading works; nothing is written, planned or published.',
     remedy:
-      'See `GET /api/quarantine` for since when and why. An administrator compares the data with Temporal and the broker and lifts it: docs/runbooks/restore.md.',
+      'See `GET /api/quarantine` for since when and why. An administrator compares the data with Temporal and the broker (`npm run reconcile -- --apply`) and lifts it: docs/runbooks/restore.md.',
   },
   NOT_QUARANTINED: {
     status: 409,
@@ -294,7 +294,8 @@ export const ERROR_PAGES = {
     title: 'The restored data was not compared yet',
     meaning:
       'Since the restore nothing has compared the data with Temporal and the broker, or the comparison left something open.',
-    remedy: 'Compare as docs/runbooks/restore.md says; then lift it with `force` and your reason.',
+    remedy:
+      'Run `npm run reconcile -- --apply`. What it leaves open a person settles (docs/runbooks/restore.md), then lifts it with `force` and the reason.',
   },
   INTERNAL: {
     status: 500,

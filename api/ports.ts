@@ -142,7 +142,13 @@ export interface WorkflowPort {
   wakeControlLoop(rootFeederId: string): Promise<void>;
   stopControlLoop(rootFeederId: string): Promise<void>;
   startControlLoop(rootFeederId: string): Promise<void>;
-  startDispatch(dispatchId: string, rootFeederId: string, summary: string): Promise<void>;
+  /** `accepted`: what a database restored from before would need to have the dispatch again. */
+  startDispatch(
+    dispatchId: string,
+    rootFeederId: string,
+    summary: string,
+    accepted?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   tellDispatch(dispatchId: string): Promise<void>;
   startJobRun(run: { readonly runId: string; readonly jobName: string; readonly input: unknown }): Promise<void>;
   cancelJobRun(workflowId: string): Promise<void>;

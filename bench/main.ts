@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { benchmarkAllocation } from './allocation';
+import { benchmarkBackup } from './backup';
 import { benchmarkCycle } from './cycle';
 import { benchmarkDispatch } from './dispatch';
 import { benchmarkEncryption } from './encryption';
@@ -14,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   dispatch: benchmarkDispatch,
   allocation: benchmarkAllocation,
   encryption: benchmarkEncryption,
+  backup: benchmarkBackup,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */

@@ -211,7 +211,18 @@ function recordOf(
 
 type Decided = Pick<DispatchAccepted, 'dispatch' | 'supersedes' | 'warnings'>;
 
-async function insert(tx: Queryable, { digest, actor }: DispatchOrder, decided: Decided): Promise<void> {
+/** All that is stored of an accepted dispatch. */
+export type AcceptedDispatch = Decided & { readonly digest: string };
+
+const insert = (tx: Queryable, { digest, actor }: DispatchOrder, decided: Decided): Promise<void> =>
+  insertAccepted(tx, { ...decided, digest }, { actor: actor.user, reason: decided.dispatch.reason });
+
+/** Stored with the first line of its history. */
+export async function insertAccepted(
+  tx: Queryable,
+  { digest, ...decided }: AcceptedDispatch,
+  told: { readonly actor: string; readonly reason: string },
+): Promise<void> {
   const { dispatch } = decided;
   await tx.query(
     `insert into dispatches (dispatch_id, feeder_id, starts_at, ends_at, begins_at, expires_at, import_limit_kw,
@@ -227,7 +238,7 @@ async function insert(tx: Queryable, { digest, actor }: DispatchOrder, decided: 
   );
   await tx.query(
     `insert into dispatch_history (dispatch_id, revision, state, actor, reason, at) values ($1, 1, $2, $3, $4, $5)`,
-    [dispatch.dispatchId, dispatch.state, actor.user, dispatch.reason, dispatch.acceptedAt],
+    [dispatch.dispatchId, dispatch.state, told.actor, told.reason, dispatch.acceptedAt],
   );
 }
 

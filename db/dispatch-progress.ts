@@ -35,19 +35,19 @@ interface Row {
 /** A lift tells the dispatches at once; this is for one that was missed, ms. */
 const LOOK_WHILE_QUARANTINED_MS = 300_000;
 
+/** Ends, also under quarantine, a dispatch whose window is over, with its report. @returns the state it has then. */
+export async function endPastDispatch(tx: Queryable, dispatchId: string, actor: string): Promise<string | null> {
+  const row = await lockRow(tx, dispatchId);
+  if (row === null) return null;
+  const state = stateByClock(row);
+  if (state === row.state || isOpen(state)) return row.state;
+  await change(tx, dispatchId, row, state, actor);
+  return state;
+}
+
 async function advance(tx: Queryable, dispatchId: string): Promise<DispatchStep | null> {
-  const { rows } = await tx.query<Row>(
-    `select d.feeder_id, f.root_id, d.state, (extract(epoch from d.begins_at) * 1000)::float8 as begins_ms,
-            (extract(epoch from d.ends_at) * 1000)::float8 as ends_ms,
-            (extract(epoch from d.expires_at) * 1000)::float8 as expires_ms,
-            (extract(epoch from now()) * 1000)::float8 as now_ms,
-            d.import_limit_kw, d.export_limit_kw, d.target_kw, d.requested_by, d.reason, d.baseline_kw,
-            ${QUARANTINE_REASON} as quarantine
-       from dispatches d join feeders f using (feeder_id) where d.dispatch_id = $1 for update of d`,
-    [dispatchId],
-  );
-  const [row] = rows;
-  if (row === undefined) return null;
+  const row = await lockRow(tx, dispatchId);
+  if (row === null) return null;
   if (row.quarantine !== null && isOpen(row.state)) return standingStill(row, row.quarantine);
   const state = stateByClock(row);
   if (state !== row.state) await change(tx, dispatchId, row, state);
@@ -58,6 +58,20 @@ async function advance(tx: Queryable, dispatchId: string): Promise<DispatchStep 
     nextAtMs: state === 'scheduled' ? row.begins_ms : state === 'active' ? row.ends_ms : null,
     summary: summarise(row, state),
   };
+}
+
+async function lockRow(tx: Queryable, dispatchId: string): Promise<Row | null> {
+  const { rows } = await tx.query<Row>(
+    `select d.feeder_id, f.root_id, d.state, (extract(epoch from d.begins_at) * 1000)::float8 as begins_ms,
+            (extract(epoch from d.ends_at) * 1000)::float8 as ends_ms,
+            (extract(epoch from d.expires_at) * 1000)::float8 as expires_ms,
+            (extract(epoch from now()) * 1000)::float8 as now_ms,
+            d.import_limit_kw, d.export_limit_kw, d.target_kw, d.requested_by, d.reason, d.baseline_kw,
+            ${QUARANTINE_REASON} as quarantine
+       from dispatches d join feeders f using (feeder_id) where d.dispatch_id = $1 for update of d`,
+    [dispatchId],
+  );
+  return rows[0] ?? null;
 }
 
 const isOpen = (state: string): boolean => state === 'scheduled' || state === 'active';
@@ -85,7 +99,7 @@ const WHY: Readonly<Record<string, string>> = {
   expired: 'it could not be started in time',
 };
 
-async function change(tx: Queryable, dispatchId: string, row: Row, state: string): Promise<void> {
+async function change(tx: Queryable, dispatchId: string, row: Row, state: string, actor = 'dispatch'): Promise<void> {
   const report = state === 'completed' ? await reportOf(tx, dispatchId, row) : null;
   await tx.query(
     `with changed as (
@@ -95,8 +109,8 @@ async function change(tx: Queryable, dispatchId: string, row: Row, state: string
        where dispatch_id = $1
        returning dispatch_id, revision)
      insert into dispatch_history (dispatch_id, revision, state, actor, reason)
-     select dispatch_id, revision, $2, 'dispatch', $3 from changed`,
-    [dispatchId, state, WHY[state] ?? 'by the clock', report === null ? null : JSON.stringify(report)],
+     select dispatch_id, revision, $2, $5, $3 from changed`,
+    [dispatchId, state, WHY[state] ?? 'by the clock', report === null ? null : JSON.stringify(report), actor],
   );
 }
 

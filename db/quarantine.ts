@@ -135,7 +135,7 @@ export const liftQuarantine = (
 async function missingReconciliation(tx: Queryable, { since }: Quarantine): Promise<string | null> {
   const last = await readReconciliation(tx);
   if (last === null || last.at < since)
-    return 'Nothing has compared the restored data with Temporal and the broker yet: see docs/runbooks/restore.md.';
+    return 'Nothing has compared the restored data with Temporal and the broker yet: npm run reconcile.';
   if (last.open > 0) return `The comparison of ${last.at} left ${String(last.open)} findings open.`;
   return null;
 }

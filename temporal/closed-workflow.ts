@@ -27,7 +27,8 @@ export async function closedWorkflow(client: Client, workflowId: string): Promis
   }
 }
 
-function closedAs(status: string): Closed | null {
+/** Of what did not complete; null while it goes on. */
+export function closedAs(status: string): Closed | null {
   switch (status) {
     case 'RUNNING':
     case 'PAUSED':

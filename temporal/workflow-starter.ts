@@ -54,7 +54,13 @@ export const createWorkflowStarter = (client: Client) => {
       );
     },
 
-    async startDispatch(dispatchId: string, rootFeederId: string, summary?: string): Promise<void> {
+    /** `accepted` is kept in Temporal so that a database restored from before can have the dispatch again. */
+    async startDispatch(
+      dispatchId: string,
+      rootFeederId: string,
+      summary?: string,
+      accepted?: Readonly<Record<string, unknown>>,
+    ): Promise<void> {
       await bounded(() =>
         client.workflow.start('dispatch', {
           ...START_ONCE,
@@ -62,6 +68,7 @@ export const createWorkflowStarter = (client: Client) => {
           args: [{ dispatchId }],
           typedSearchAttributes: [{ key: feederKey, value: rootFeederId }],
           ...(summary === undefined ? {} : { staticSummary: summary.slice(0, 200) }),
+          ...(accepted === undefined ? {} : { memo: { accepted } }),
         }),
       );
     },

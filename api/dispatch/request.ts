@@ -32,6 +32,7 @@ export async function requestDispatch(
   { body, idempotencyKey, validateOnly, actor }: DispatchAsked,
 ): Promise<DispatchAccepted> {
   const { startsAt, endsAt, expiresAt, ...asked } = body;
+  const digest = digestOf(body);
   const decided = await ports.dispatches.decide({
     dispatchId: uuidv5(`${actor.user}\n${idempotencyKey}`, DISPATCH_NAMESPACE),
     request: {
@@ -44,7 +45,7 @@ export async function requestDispatch(
       expiresAtMs: expiresAt === undefined ? null : Date.parse(expiresAt),
     },
     startDelayMs: randomInt(0, body.randomizeStartSeconds * 1_000 + 1),
-    digest: digestOf(body),
+    digest,
     validateOnly,
     actor,
   });
@@ -52,7 +53,7 @@ export async function requestDispatch(
     const { code, message, faults, conflictsWith } = decided;
     throw new HttpFailure(code, message, { faults, conflictsWith });
   }
-  if (decided.open) await setGoing(ports, decided, actor.requestId);
+  if (decided.open) await setGoing(ports, decided, digest, actor.requestId);
   return decided;
 }
 
@@ -70,14 +71,15 @@ const momentOf = (time: string | undefined): number | null => (time === undefine
 
 async function setGoing(
   ports: AppPorts,
-  { dispatch, supersedes, repeated }: DispatchAccepted,
+  { dispatch, supersedes, warnings, repeated }: DispatchAccepted,
+  digest: string,
   requestId: string,
 ): Promise<void> {
   const { dispatchId, rootFeederId } = dispatch;
   const beginsNow = Date.parse(dispatch.beginsAt) - Date.parse(dispatch.acceptedAt) < BEGINS_NOW_MS;
   await Promise.all([
     tellWorkflow(ports, 'start-dispatch', { dispatchId, requestId }, (to) =>
-      to.startDispatch(dispatchId, rootFeederId, summaryOf(dispatch)),
+      to.startDispatch(dispatchId, rootFeederId, summaryOf(dispatch), { dispatch, supersedes, warnings, digest }),
     ),
     ...(beginsNow || supersedes.length > 0 ? [wakeTrees(ports, [rootFeederId], requestId)] : []),
     ...(repeated ? [] : supersedes).map((superseded) =>

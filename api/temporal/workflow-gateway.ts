@@ -9,7 +9,12 @@ import { isBusy, temporalFailureOf } from './temporal-failure';
 /** What `temporal/workflow-starter.ts` offers: starts and signals, each bounded. */
 export interface WorkflowStarterPort {
   startControlLoop(rootFeederId: string): Promise<void>;
-  startDispatch(dispatchId: string, rootFeederId: string, summary?: string): Promise<void>;
+  startDispatch(
+    dispatchId: string,
+    rootFeederId: string,
+    summary?: string,
+    accepted?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   wakeControlLoop(rootFeederId: string): Promise<void>;
   stopControlLoop(rootFeederId: string): Promise<void>;
   tellDispatch(dispatchId: string): Promise<void>;
@@ -59,8 +64,8 @@ export function createWorkflowGateway(
     wakeControlLoop: (rootFeederId) => message(() => starter.wakeControlLoop(rootFeederId)),
     stopControlLoop: (rootFeederId) => message(() => starter.stopControlLoop(rootFeederId)),
     startControlLoop: (rootFeederId) => message(() => starter.startControlLoop(rootFeederId)),
-    startDispatch: (dispatchId, rootFeederId, summary) =>
-      message(() => starter.startDispatch(dispatchId, rootFeederId, summary)),
+    startDispatch: (dispatchId, rootFeederId, summary, accepted) =>
+      message(() => starter.startDispatch(dispatchId, rootFeederId, summary, accepted)),
     tellDispatch: (dispatchId) => message(() => starter.tellDispatch(dispatchId)),
     startJobRun: (run) =>
       message(async () => {

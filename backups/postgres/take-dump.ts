@@ -1,15 +1,14 @@
-import { encrypt } from '../../storage/encryption/encrypt';
 import type { BackupVault } from '../vault';
 import { backupIdOf } from '../backup-key';
 import { checkSignature, manifestKeyOf, readManifest, signManifest, writeManifest } from '../manifest';
 import type { DumpManifest, ManifestTable } from '../manifest-schema';
-import { Measure, type Measured } from '../measured';
-import { programText, streamProgram } from '../run-program';
+import { programText } from '../run-program';
 import { hashTables } from './content-hash';
 import { bareEnvironment, type BackupPrograms } from './programs';
-import { applicationNameOf, postgresProgram, type PostgresAccess } from './server';
+import type { PostgresAccess } from './server';
 import { readServerFacts } from './server-facts';
 import { withSnapshot, type Snapshot } from './snapshot';
+import { storeDump } from './store-dump';
 
 export interface DumpPorts extends BackupVault {
   readonly programs: BackupPrograms;
@@ -25,9 +24,6 @@ export interface DumpOrder {
   /** Bytes of the dump so far, of about how many. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
-
-/** pg_dump waits this long for a table that somebody alters, then fails: its own lock would hold up everybody else. */
-const LOCK_WAIT = '60s';
 
 /**
  * Dumps the database into storage: one snapshot, read by pg_dump and, at the same time, by the content hashes of its
@@ -93,58 +89,6 @@ async function finishedBefore(ports: DumpPorts, { key, runId, signal }: DumpOrde
   await ports.storage.remove(manifestKeyOf(key)); // the object is about to be another one
   return null;
 }
-
-interface Dumping extends DumpOrder {
-  readonly snapshot: Snapshot;
-  readonly onBytes: (bytes: number) => void;
-}
-
-interface Dumped {
-  readonly content: Pick<DumpManifest, 'object' | 'dump' | 'compressed'>;
-  readonly seconds: number;
-}
-
-async function storeDump(ports: DumpPorts, { key, runId, signal, snapshot, onBytes }: Dumping): Promise<Dumped> {
-  const clock = performance.now();
-  const dump = new Measure();
-  const compressed = new Measure();
-  const object = new Measure();
-  const plain = (until: AbortSignal): AsyncIterable<Uint8Array> =>
-    dump.of(dumpStream(ports, runId, snapshot.snapshotId, until), onBytes);
-  const packed = streamProgram({
-    program: ports.programs.zstd.path,
-    args: ['-1', '-q', '-c'],
-    env: bareEnvironment(ports.programs.zstd),
-    input: plain,
-    signal,
-  });
-  const stored = await ports.storage.put(key, object.of(encrypt(compressed.of(packed), ports.keyRing, key)), {
-    signal,
-  });
-  const measured: Measured = object.end();
-  if (stored.bytes !== measured.bytes)
-    throw new Error(`${key}: ${String(stored.bytes)} bytes are stored of ${String(measured.bytes)}`);
-  return {
-    content: {
-      object: { key, ...measured, keyId: ports.keyRing.currentKeyId },
-      dump: dump.end(),
-      compressed: compressed.end(),
-    },
-    seconds: secondsSince(clock),
-  };
-}
-
-const dumpStream = (
-  { programs, access }: DumpPorts,
-  runId: string,
-  snapshotId: string,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> =>
-  streamProgram({
-    ...postgresProgram(programs.postgres, 'pg_dump', access, applicationNameOf(runId)),
-    args: ['-Fc', '-Z0', `--snapshot=${snapshotId}`, `--lock-wait-timeout=${LOCK_WAIT}`, '--no-password'],
-    signal,
-  });
 
 async function timedHashes({ client }: Snapshot): Promise<{ tables: ManifestTable[]; seconds: number }> {
   const clock = performance.now();

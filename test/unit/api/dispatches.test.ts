@@ -52,8 +52,8 @@ const listening = () => {
   const told: string[] = [];
   const note =
     (message: string) =>
-    (...about: string[]) => {
-      told.push([message, ...about].join(' '));
+    (...about: unknown[]) => {
+      told.push([message, ...about.filter((word) => typeof word === 'string')].join(' '));
       return Promise.resolve();
     };
   return {
