@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 
-const HISTORIES = join(__dirname, '../replay/histories');
+const ROOT = join(__dirname, '../..');
+const HISTORIES = join(ROOT, 'test/replay/histories');
 
 /**
  * With `RECORD_HISTORIES=1` keeps the history of a run for the replay tests. Old ones stay beside new ones under other
@@ -13,5 +14,7 @@ export async function recordHistory(client: Client, name: string, workflowId: st
   if (process.env['RECORD_HISTORIES'] !== '1') return;
   mkdirSync(HISTORIES, { recursive: true });
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  writeFileSync(join(HISTORIES, `${name}.json`), `${historyToJSON(history)}\n`);
+  // Stack traces name this checkout's folder, which says nothing elsewhere.
+  const json = historyToJSON(history).replaceAll(`${ROOT}/`, '');
+  writeFileSync(join(HISTORIES, `${name}.json`), `${json}\n`);
 }

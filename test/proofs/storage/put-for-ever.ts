@@ -11,4 +11,4 @@ async function main(location: S3Location): Promise<void> {
 }
 
 // The test gives us one.
-void main(JSON.parse(process.argv[3] ?? '') as S3Location);
+void main(JSON.parse(process.argv[2] ?? '') as S3Location);

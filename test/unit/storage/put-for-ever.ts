@@ -9,4 +9,4 @@ async function main(folder: string): Promise<void> {
   for (let turn = 0; ; turn += 1) await storage.put(`object-${String(turn)}`, inChunks(content, 65_536));
 }
 
-void main(process.argv[3] ?? '');
+void main(process.argv[2] ?? '');

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withScratchBroker } from '../../../../backups/mqtt/scratch-broker';
 
 // A worker that proves a copy and is killed while the broker runs: argv is root folder, store, mosquitto.
-const [root, store, path] = process.argv.slice(3) as [string, string, string];
+const [root, store, path] = process.argv.slice(2) as [string, string, string];
 
 void withScratchBroker(
   { mosquitto: { path }, root },
