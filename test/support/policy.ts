@@ -1,4 +1,5 @@
 import type { PolicyNumbers } from '../../db/tree-snapshot';
+import type { PlanSettings } from '../../domain/fleet';
 
 /** The numbers of the policy as they are by default, the soc of an EV playing no part. */
 export const POLICY: PolicyNumbers = {
@@ -17,3 +18,6 @@ export const POLICY: PolicyNumbers = {
   leastWaitSeconds: 60,
   evUrgencyMost: 1,
 };
+
+/** The same as a plan has them, every ten seconds. */
+export const PLAN_SETTINGS: PlanSettings = { ...POLICY, setpointTtlSeconds: 60, intervalSeconds: 10 };

@@ -2,6 +2,7 @@ import { planCycle, type PlanCycleInput } from '../../../activities/plan-cycle';
 import type { Claim, PlanRecord, Proposal } from '../../../domain/control-cycle';
 import type { ControlMode, TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan, TreePlan } from '../../../domain/plan';
+import { PLAN_SETTINGS } from '../../support/policy';
 
 const NOW_MS = Date.parse('2026-07-01T17:00:00Z');
 
@@ -19,23 +20,7 @@ const input = (given: Partial<PlanCycleInput> = {}): PlanCycleInput => ({
 const tree = (mode: ControlMode = 'automatic'): TreeSnapshot => ({
   nowMs: NOW_MS,
   mode,
-  settings: {
-    intervalSeconds: 10,
-    staleSeconds: 30,
-    offlineSeconds: 180,
-    setpointTtlSeconds: 60,
-    deadbandKw: 0.1,
-    followingToleranceKw: 0.5,
-    followingToleranceShare: 0.05,
-    settleSeconds: 5,
-    notFollowingAfterCycles: 3,
-    notFollowingRetrySeconds: 300,
-    heldWithinShare: 0.02,
-    growthShare: 0.1,
-    rotationSeconds: 900,
-    leastWaitSeconds: 60,
-    evUrgencyMost: 1,
-  },
+  settings: PLAN_SETTINGS,
   feeders: [{ feederId: 'north', parentId: null, importLimitKw: 100, exportLimitKw: 50, baseLoadKw: 0, meter: null }],
   devices: [],
   dispatches: [],

@@ -16,27 +16,13 @@ import { planTree } from '../../../domain/plan-tree';
 import type { Behaviour } from '../../../simulator/behaviour';
 import { readSimulation } from '../../../simulator/simulation-section';
 import { World } from '../../../simulator/world';
+import { PLAN_SETTINGS } from '../../support/policy';
 
 /** Power electronics see less; the wire and the plan see far less. */
 const STEP_SECONDS = 0.25;
 const START_MS = Date.UTC(2026, 5, 1, 11);
 
-const SETTINGS: Omit<PlanSettings, 'intervalSeconds'> = {
-  staleSeconds: 30,
-  offlineSeconds: 180,
-  setpointTtlSeconds: 60,
-  deadbandKw: 0.1,
-  followingToleranceKw: 0.5,
-  followingToleranceShare: 0.05,
-  settleSeconds: 5,
-  notFollowingAfterCycles: 3,
-  notFollowingRetrySeconds: 300,
-  heldWithinShare: 0.02,
-  growthShare: 0.1,
-  rotationSeconds: 900,
-  leastWaitSeconds: 60,
-  evUrgencyMost: 2,
-};
+const SETTINGS: Omit<PlanSettings, 'intervalSeconds'> = { ...PLAN_SETTINGS, evUrgencyMost: 2 };
 
 export interface LoopOptions {
   readonly registry: RegistryFile;

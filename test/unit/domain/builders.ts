@@ -1,33 +1,18 @@
 import type {
+  PlanSettings,
   ActiveDispatch,
   Device,
   DeviceReading,
   FeederNode,
-  PlanSettings,
   TreeSnapshot,
 } from '../../../domain/fleet';
 import type { DevicePlan, NodePlan, TreePlan } from '../../../domain/plan';
+import { PLAN_SETTINGS } from '../../support/policy';
 
 /** 2026-01-01T12:00:00Z; plans take the time from the snapshot. */
 export const NOON = Date.UTC(2026, 0, 1, 12);
 
-export const SETTINGS: PlanSettings = {
-  intervalSeconds: 10,
-  staleSeconds: 30,
-  offlineSeconds: 180,
-  setpointTtlSeconds: 60,
-  deadbandKw: 0.1,
-  followingToleranceKw: 0.5,
-  followingToleranceShare: 0.05,
-  settleSeconds: 5,
-  notFollowingAfterCycles: 3,
-  notFollowingRetrySeconds: 300,
-  heldWithinShare: 0.02,
-  growthShare: 0.1,
-  rotationSeconds: 900,
-  leastWaitSeconds: 60,
-  evUrgencyMost: 1,
-};
+export const SETTINGS = PLAN_SETTINGS;
 
 export const aReading = (reading: Partial<DeviceReading> = {}): DeviceReading => ({
   powerKw: 0,
