@@ -24,11 +24,12 @@ const TOLERANCE_KW = 0.5;
  *
  * A proposal stands for one setpoint lifetime, so that there is time to approve it, and is then replaced. An approved one
  * goes out with its own targets, its validity counted from now; one that would meanwhile break a limit does not go out:
- * it is proposed anew.
+ * it is proposed anew. A limit that is broken already keeps back nothing that relieves it: part of a relief is better
+ * than none, and the next proposal makes good for the rest.
  */
 export function underApproval(plan: TreePlan, tree: TreeSnapshot, proposal: Proposal | null): UnderApproval {
   const open = proposal !== null && proposal.appliedAtMs === null ? proposal : null;
-  if (open !== null && open.approvedAtMs !== null && keepsEveryLimit(plan, tree, open.targets)) {
+  if (open !== null && open.approvedAtMs !== null && mayGoOut(plan, tree, open.targets)) {
     const devices = plan.devices.map((device) => approved(device, open.targets[device.deviceId]));
     return { plan: { ...plan, devices }, waiting: null, proposesAnew: false, applies: open.planId };
   }
@@ -53,8 +54,33 @@ const approved = (device: DevicePlan, targetKw: number | undefined): DevicePlan 
   return device.publish === 'change' ? unpublished(device) : device;
 };
 
+/** Whether `targets` would leave each side of each node inside its limit, or no worse than it stands or than the plan does. */
+function mayGoOut(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean {
+  const now = shiftsOf(plan, tree, presentKw(tree));
+  return holds(plan, shiftsOf(plan, tree, targets), (feederId) => now.get(feederId) ?? 0);
+}
+
 /** Whether `targets` in place of the plan's own would leave each node inside its limits, or no worse than the plan does. */
-function keepsEveryLimit(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean {
+const keepsEveryLimit = (plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean =>
+  holds(plan, shiftsOf(plan, tree, targets), () => 0);
+
+/** `excusedKw`: a shift by no more than this, in its direction, makes nothing worse. */
+function holds(plan: TreePlan, shift: ReadonlyMap<string, number>, excusedKw: (feederId: string) => number): boolean {
+  return plan.nodes.every(({ feederId, high, low, plannedHighKw, plannedLowKw }) => {
+    const by = shift.get(feederId) ?? 0;
+    const excused = excusedKw(feederId);
+    const importHolds = by <= Math.max(0, excused) || plannedHighKw + by <= high.kw + toleranceKw(high.kw);
+    const exportHolds = by >= Math.min(0, excused) || plannedLowKw + by >= low.kw - toleranceKw(low.kw);
+    return importHolds && exportHolds;
+  });
+}
+
+/** What each node's flow would differ by from the plan's, with `targets` in place of the plan's own. */
+function shiftsOf(
+  plan: TreePlan,
+  tree: TreeSnapshot,
+  targets: Readonly<Record<string, number>>,
+): ReadonlyMap<string, number> {
   const parentOf = new Map(tree.feeders.map(({ feederId, parentId }) => [feederId, parentId]));
   const shift = new Map<string, number>();
   for (const { deviceId, feederId, targetKw } of plan.devices) {
@@ -63,12 +89,15 @@ function keepsEveryLimit(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<R
       shift.set(node, (shift.get(node) ?? 0) + delta);
     }
   }
-  return plan.nodes.every(({ feederId, high, low, plannedHighKw, plannedLowKw }) => {
-    const by = shift.get(feederId) ?? 0;
-    const importHolds = by <= 0 || plannedHighKw + by <= high.kw + toleranceKw(high.kw);
-    const exportHolds = by >= 0 || plannedLowKw + by >= low.kw - toleranceKw(low.kw);
-    return importHolds && exportHolds;
-  });
+  return shift;
 }
+
+/** What the devices do now that have said so of late. */
+const presentKw = ({ devices, settings }: TreeSnapshot): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    devices.flatMap(({ deviceId, reading }) =>
+      reading === null || reading.ageSeconds > settings.staleSeconds ? [] : [[deviceId, reading.powerKw]],
+    ),
+  );
 
 const toleranceKw = (limitKw: number): number => Math.max(TOLERANCE_KW, Math.abs(limitKw) * TOLERANCE_SHARE);

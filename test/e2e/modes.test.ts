@@ -45,9 +45,21 @@ describe('manual mode', () => {
     expect((await admin('POST', `${loop}/approve`, { planId: crypto.randomUUID() })).status).toBe(404);
     expect((await admin('POST', `${loop}/approve`, { planId: proposal.planId })).status).toBe(200);
     await eventually(async () => expect(await setpointsSince(since)).toBeGreaterThan(0), 10_000);
-    await eventually(async () => expect(await meterKw(db, 'elm-street')).toBeLessThanOrEqual(90 * 1.02), 20_000, 250);
+    await eventually(
+      async () => {
+        await approveWhatWaits(); // households change meanwhile, and the rest of the relief is proposed anew
+        expect(await meterKw(db, 'elm-street')).toBeLessThanOrEqual(90 * 1.02);
+      },
+      20_000,
+      250,
+    );
   }, 90_000);
 });
+
+async function approveWhatWaits(): Promise<void> {
+  const { proposal } = (await admin('GET', loop)).body as { proposal: { planId: string; approvedAt: string | null } };
+  if (proposal.approvedAt === null) await admin('POST', `${loop}/approve`, { planId: proposal.planId });
+}
 
 describe('disabled mode', () => {
   it('sends every device to its default once, and nothing after that', async () => {

@@ -1,8 +1,9 @@
 import { planCycle, type PlanCycleInput } from '../../../activities/plan-cycle';
 import type { Claim, PlanRecord, Proposal } from '../../../domain/control-cycle';
-import type { ControlMode, TreeSnapshot } from '../../../domain/fleet';
+import type { ControlMode, Device, TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan, TreePlan } from '../../../domain/plan';
 import { PLAN_SETTINGS } from '../../support/policy';
+import { aReading, anEv } from '../domain/builders';
 
 const NOW_MS = Date.parse('2026-07-01T17:00:00Z');
 
@@ -17,12 +18,12 @@ const input = (given: Partial<PlanCycleInput> = {}): PlanCycleInput => ({
   ...given,
 });
 
-const tree = (mode: ControlMode = 'automatic'): TreeSnapshot => ({
+const tree = (mode: ControlMode = 'automatic', devices: readonly Device[] = []): TreeSnapshot => ({
   nowMs: NOW_MS,
   mode,
   settings: PLAN_SETTINGS,
   feeders: [{ feederId: 'north', parentId: null, importLimitKw: 100, exportLimitKw: 50, baseLoadKw: 0, meter: null }],
-  devices: [],
+  devices,
   dispatches: [],
   envelopes: [],
 });
@@ -72,10 +73,11 @@ interface Scene {
   readonly decided?: TreePlan;
   readonly gone?: boolean;
   readonly quarantine?: string | null;
+  readonly devices?: readonly Device[];
 }
 
 function scene({ claim, enabled = true, mode = 'automatic', proposal = null, decided = plan(), ...given }: Scene) {
-  const { gone = false, quarantine = null } = given;
+  const { gone = false, quarantine = null, devices = [] } = given;
   const stored: PlanRecord[] = [];
   const planned: TreeSnapshot[] = [];
   const ports = {
@@ -83,7 +85,7 @@ function scene({ claim, enabled = true, mode = 'automatic', proposal = null, dec
       plan: (_key: unknown, _limits: unknown, work: (tx: never) => Promise<never>) =>
         work({
           claim: async () => claim ?? { kind: 'fresh', previousTickMs: null, previousIntervalSeconds: null },
-          snapshot: async () => (gone ? null : { root: { enabled }, quarantine, tree: tree(mode), proposal }),
+          snapshot: async () => (gone ? null : { root: { enabled }, quarantine, tree: tree(mode, devices), proposal }),
           store: async (record: PlanRecord) => {
             stored.push(record);
           },
@@ -244,6 +246,25 @@ describe('planCycle in manual mode', () => {
     await run();
     expect(stored[0]?.applies).toBeNull();
     expect(stored[0]?.proposes).toEqual({ 'ev-1': 7 });
+  });
+
+  it.each`
+    did                                         | measuredKw | ageSeconds | applies
+    ${'relieves what is broken already'}        | ${20}      | ${1}       | ${'plan-5'}
+    ${'makes it worse'}                         | ${15}      | ${1}       | ${null}
+    ${'relieves by what was measured long ago'} | ${20}      | ${600}     | ${null}
+  `('over the limit, an approved plan that $did: applies $applies', async ({ measuredKw, ageSeconds, applies }) => {
+    const proposal = {
+      planId: 'plan-5',
+      proposedAtMs: NOW_MS - 20_000,
+      targets: { 'ev-1': 16 },
+      approvedAtMs: NOW_MS,
+      appliedAtMs: null,
+    };
+    const devices = [anEv({ deviceId: 'ev-1', reading: aReading({ powerKw: measuredKw, ageSeconds }) })];
+    const { run, stored } = scene({ mode: 'manual', decided, proposal, devices });
+    await run();
+    expect(stored[0]?.applies).toBe(applies);
   });
 
   it('carries out exactly the plan that was approved', async () => {
