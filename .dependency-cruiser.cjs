@@ -38,7 +38,7 @@ const MAY_IMPORT = {
   temporal: ['workflows', 'observability', 'domain'],
   api: ['domain', 'contracts', 'workflows', 'db', 'config', 'observability', 'temporal', 'jobs'],
   simulator: ['domain', 'contracts', 'config', 'observability'],
-  cli: ['contracts', 'config', 'domain', 'storage', 'backups'],
+  cli: ['contracts', 'config', 'domain', 'storage', 'backups', 'broker', 'observability'],
   servers: [],
   local: ['config', 'servers'],
 };

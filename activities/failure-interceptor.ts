@@ -50,6 +50,7 @@ const RETRYABLE = {
   QUARANTINED: false,
   NOT_QUARANTINED: false,
   RECONCILIATION_MISSING: false,
+  NOT_STOPPED: false,
   INTERNAL: true,
 } as const satisfies Record<ErrorCode, boolean>;
 

@@ -72,7 +72,8 @@ async function planFresh(
   const tree: TreeSnapshot = last ? { ...found.tree, mode: 'disabled' } : found.tree;
   const planId = ports.newPlanId();
   const decided = ports.planTree(tree);
-  const manual = tree.mode === 'manual' ? underApproval(decided, tree, found.proposal) : null;
+  const asksForApproval = tree.mode === 'manual' && tree.emergencyStop === undefined;
+  const manual = asksForApproval ? underApproval(decided, tree, found.proposal) : null;
   const plan = manual?.plan ?? decided;
   const waiting = manual?.waiting ?? null;
   const missed = missedSince(claim, input.tickMs, tree.settings.intervalSeconds);
@@ -84,7 +85,7 @@ async function planFresh(
     intervalSeconds: tree.settings.intervalSeconds,
     setpoints,
     missedTicks: missed,
-    summary: summarise(input.cycle, plan, setpoints, waiting),
+    summary: summarise(input.cycle, plan, { setpoints, waiting, safeState: tree.emergencyStop?.safeState ?? null }),
     last,
   };
   const record: PlanRecord = {

@@ -1,3 +1,4 @@
+import type { SafeState } from '../domain/fleet';
 import type { NodePlan, TreePlan } from '../domain/plan';
 
 /** Most feeders named in a line. */
@@ -10,11 +11,20 @@ const MOST_NAMED = 3;
 export function summarise(
   cycle: number,
   plan: TreePlan,
-  setpoints: number,
-  waiting: Readonly<Record<string, number>> | null,
+  {
+    setpoints,
+    waiting,
+    safeState,
+  }: {
+    readonly setpoints: number;
+    readonly waiting: Readonly<Record<string, number>> | null;
+    /** Of the emergency stop in force. */
+    readonly safeState: SafeState | null;
+  },
 ): string {
   const [root] = plan.nodes;
   const parts = [
+    ...(safeState === null ? [] : [`EMERGENCY STOP (${safeState})`]),
     root === undefined ? 'no feeder' : flowOf(root),
     `${String(setpoints)} ${setpoints === 1 ? 'setpoint' : 'setpoints'}`,
   ];

@@ -40,9 +40,13 @@ export interface PlanStore {
 }
 
 export interface SetpointStore {
-  /** null when the plan is not the newest of its root any more. @throws {DermsError} QUARANTINED */
+  /**
+   * null when the plan is not the newest of its root any more, or an emergency stop came or went since.
+   *
+   * @throws {DermsError} QUARANTINED
+   */
   load(rootFeederId: string, planId: string): Promise<PublishJob | null>;
-  /** false too when the database was quarantined meanwhile. */
+  /** false too when the database was quarantined meanwhile, or an emergency stop came or went. */
   isNewest(rootFeederId: string, planId: string): Promise<boolean>;
   acknowledge(planId: string, plannedAtMs: number, epoch: number, deviceIds: readonly string[]): Promise<void>;
   /** The cycle went all the way. */

@@ -25,6 +25,8 @@ export interface PublishSetpointsPorts {
   readonly publisher: SetpointPublisher;
   readonly topics: Topics;
   readonly messageId: (planId: string, deviceId: string) => string;
+  /** Why a plan made under this emergency stop (null: under none) may not be published at this broker; null when it may. */
+  readonly objection: (emergencyStopId: string | null) => string | null;
   readonly now: () => number;
   /** Monotonic, ms. */
   readonly monotonicNow: () => number;
@@ -42,7 +44,7 @@ const NEWEST_CHECK_MS = 100;
  * setpoints the broker acknowledged; the others are sent again by the next cycle. Never plans.
  *
  * Nothing is sent after the attempt's deadline (monotonic clock), after a setpoint's own validity, or once a newer
- * plan of this root is stored.
+ * plan of this root is stored, or an emergency stop that is not the plan's own is in force.
  *
  * @throws {DermsError} `BROKER_UNAVAILABLE` when there is no broker.
  */
@@ -54,9 +56,13 @@ export async function publishSetpoints(
   const deadline = ports.monotonicNow() + input.timeoutMs - RECORDING_RESERVE_MS;
   const job = await ports.setpoints.load(input.rootFeederId, input.planId);
   if (job === null) return { outcome: 'superseded', acknowledged: 0, withheld: 0, failed: 0 };
+  const objection = ports.objection(job.emergencyStopId);
+  if (objection !== null) throw new DermsError('BROKER_UNAVAILABLE', `nothing is published: ${objection}`);
   const watch = watchNewest(ports.setpoints, input);
   try {
-    const attempt = new Attempt(ports, input, job, signal, () => !watch.superseded && ports.monotonicNow() < deadline);
+    const maySend = (): boolean =>
+      !watch.superseded && ports.monotonicNow() < deadline && ports.objection(job.emergencyStopId) === null;
+    const attempt = new Attempt(ports, input, job, signal, maySend);
     return await attempt.run();
   } finally {
     watch.stop();

@@ -297,6 +297,12 @@ export const ERROR_PAGES = {
     remedy:
       'Run `npm run reconcile -- --apply`. What it leaves open a person settles (docs/runbooks/restore.md), then lifts it with `force` and the reason.',
   },
+  NOT_STOPPED: {
+    status: 409,
+    title: 'There is no emergency stop to lift',
+    meaning: 'No emergency stop is in force, or somebody else has lifted it just now.',
+    remedy: '`GET /api/emergency-stop` says who lifted the last one, and why.',
+  },
   INTERNAL: {
     status: 500,
     title: 'A fault of ours',

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
-import { connectToBroker, type BrokerConnection, type BrokerContext } from '../broker/connection';
+import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
+import { openEmergencyBroker } from '../broker/fleet-stop';
 import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import { policyNumbers } from '../config/policy';
@@ -22,6 +23,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createStreamPlaces } from './stream-places';
@@ -99,7 +101,8 @@ async function main(): Promise<void> {
     () => performance.now(),
   );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
-  const broker = settings.QUARANTINE ? null : openBroker(settings, shutdown, { log, registry });
+  const brokerOptions = brokerOf(settings);
+  const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();
@@ -149,6 +152,10 @@ async function main(): Promise<void> {
     schedules: createSchedulePort(db, temporal.jobs),
     streams: createStreamPlaces(STREAMS),
     workflows: temporal.workflows,
+    emergencyStop: createEmergencyStopPort({
+      ...{ db, log },
+      broker: openEmergencyBroker({ ...brokerOptions, prefix: settings.MQTT_TOPIC_PREFIX }, log),
+    }),
   });
   const server = createServer(app);
   const port = await listen(server, settings);
@@ -193,18 +200,16 @@ const quarantinedTemporal: Temporal = {
   jobs: quarantinedJobs,
 };
 
-function openBroker(settings: Settings, shutdown: ShutdownList, context: BrokerContext): BrokerConnection {
-  const broker = connectToBroker(
-    {
-      host: settings.MQTT_HOST,
-      port: settings.MQTT_PORT,
-      username: settings.MQTT_USERNAME,
-      password: settings.MQTT_PASSWORD,
-      clientId: `derms-api-${settings.INSTANCE_ID}`,
-    },
-    {},
-    context,
-  );
+const brokerOf = (settings: Settings): BrokerOptions => ({
+  host: settings.MQTT_HOST,
+  port: settings.MQTT_PORT,
+  username: settings.MQTT_USERNAME,
+  password: settings.MQTT_PASSWORD,
+  clientId: `derms-api-${settings.INSTANCE_ID}`,
+});
+
+function openBroker(options: BrokerOptions, shutdown: ShutdownList, context: BrokerContext): BrokerConnection {
+  const broker = connectToBroker(options, {}, context);
   shutdown.add('broker', () => broker.close());
   return broker;
 }

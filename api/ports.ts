@@ -16,6 +16,7 @@ import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
+import type { EmergencyStopPort } from './emergency-stop/ports';
 import type { DispatchPort } from './dispatch/ports';
 import type { FleetPicture } from './feeder-view';
 import type { StreamPlaces } from './stream-places';
@@ -45,6 +46,7 @@ export interface AppPorts {
   readonly envelopes: EnvelopePort;
   readonly plans: PlanPort;
   readonly quarantine: QuarantinePort;
+  readonly emergencyStop: EmergencyStopPort;
   readonly backups: {
     list(page: BackupPage): Promise<readonly BackupRecord[]>;
     read(backupId: string): Promise<BackupStory | null>;

@@ -56,6 +56,7 @@ export type Tag =
   | 'Schedules'
   | 'Registry'
   | 'Backups'
+  | 'Emergency stop'
   | 'Quarantine'
   | 'Audit'
   | 'Login'

@@ -14,6 +14,7 @@ import {
   readDispatch,
   readLoopProgress,
 } from '../db/dispatches';
+import { readEmergencyStop } from '../db/emergency-stops';
 import { listEnvelopes, setEnvelopes } from '../db/envelopes';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
@@ -139,11 +140,12 @@ const NAMED_OFFLINE_DEVICES = 20;
 
 /** What health and its gauges look at. */
 export async function readFleetSample(db: Queryable, silence: SilenceLimits): Promise<FleetSample> {
-  const [loops, counts, offline, quarantine] = await Promise.all([
+  const [loops, counts, offline, quarantine, emergencyStop] = await Promise.all([
     listLoops(db, { nodes: 'without-nodes' }),
     countDevices(db, silence),
     listOfflineDevices(db, silence, NAMED_OFFLINE_DEVICES),
     readQuarantine(db),
+    readEmergencyStop(db),
   ]);
-  return { loops, counts, offline, quarantine };
+  return { loops, counts, offline, quarantine, emergencyStop };
 }

@@ -36,11 +36,12 @@ export async function tellWorkflow(
   }
 }
 
-/** A tree was changed: its loop plans now rather than at its next tick. */
-export async function wakeTrees(ports: Telling, rootFeederIds: readonly string[], requestId: string): Promise<void> {
-  await Promise.all(
+/** A tree was changed: its loop plans now rather than at its next tick. @returns how many loops were told. */
+export async function wakeTrees(ports: Telling, rootFeederIds: readonly string[], requestId: string): Promise<number> {
+  const told = await Promise.all(
     rootFeederIds.map((feederId) =>
       tellWorkflow(ports, 'wake', { feederId, requestId }, (to) => to.wakeControlLoop(feederId)),
     ),
   );
+  return told.filter(Boolean).length;
 }

@@ -3,6 +3,7 @@ import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
 import { cancelRun } from './commands/cancel-run';
 import { dispatch } from './commands/dispatch';
+import { emergencyStop } from './commands/emergency-stop';
 import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
 import { job } from './commands/job';
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   feeders,
   dispatch,
   cancel,
+  'emergency-stop': emergencyStop,
   registry,
   jobs,
   job,
@@ -41,6 +43,7 @@ const HELP = `npm run derms -- COMMAND
   feeders                       every feeder, worst first
   dispatch --feeder F …         hold a limit at a feeder for a while
   cancel DISPATCH --reason R    end a dispatch now
+  emergency-stop --safe-state S every device to default or zero, straight through the broker (lift --reason R, show)
   registry apply FILE           apply a registry file (--dry-run shows the difference)
   jobs                          every job: when it runs by itself, whether it keeps its promise
   job NAME [--input '{…}']      run a job now: --follow shows it, --wait S waits for it, --again RUN takes that input

@@ -59,7 +59,7 @@ export const MAX_POWER_KW = 1e6;
 /** Samples from further ahead than this are refused (design section 6). */
 export const MAX_FUTURE_MS = 30_000;
 
-const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export const isRefusal = (value: object): value is Refusal => value instanceof Refusal;
 export const refuse = (refused: RefusalReason, detail: string): Refusal => new Refusal(refused, detail);

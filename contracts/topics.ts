@@ -13,6 +13,8 @@ export const topics = (prefix: string) => ({
   telemetry: (deviceType: DeviceType, deviceId: string) => `${prefix}/telemetry/${deviceType}/${checked(deviceId)}`,
   setpoint: (deviceType: DeviceType, deviceId: string) => `${prefix}/setpoints/${deviceType}/${checked(deviceId)}`,
   meter: (feederId: string) => `${prefix}/meters/${checked(feederId)}`,
+  /** The broker's copy of an emergency stop; nothing is retained there while none is in force. */
+  emergencyStop: `${prefix}/emergency-stop`,
   simulationProfile: `${prefix}/simulation/profile`,
   /** `#` rather than `+/+`: a topic with a level too many is counted, not unseen. */
   telemetryFilter: `${prefix}/telemetry/#`,

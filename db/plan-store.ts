@@ -122,18 +122,19 @@ async function store(tx: Queryable, key: CycleKey, record: PlanRecord): Promise<
 const storeLoop = (
   tx: Queryable,
   key: CycleKey,
-  { planId, tickMs, missedTicks, answer, plan }: PlanRecord,
+  { planId, tickMs, missedTicks, tree, answer, plan }: PlanRecord,
 ): Promise<unknown> =>
   tx.query(
     `insert into control_loops as l (root_feeder_id, chain_id, chain_started_at, cycle, plan_id, tick_at, planned_at,
-                                     interval_seconds, missed_ticks, answer, nodes, finished_at, finished_cycle)
+                                     interval_seconds, missed_ticks, answer, nodes, finished_at, finished_cycle,
+                                     emergency_stop_id)
      values ($1, $2, to_timestamp($3 / 1000.0), $4, $5, to_timestamp($6 / 1000.0), now(), $7, $8, $9, $10,
-             case when $11::boolean then now() end, case when $11::boolean then $4::bigint end)
+             case when $11::boolean then now() end, case when $11::boolean then $4::bigint end, $12)
      on conflict (root_feeder_id) do update set
        chain_id = excluded.chain_id, chain_started_at = excluded.chain_started_at, cycle = excluded.cycle,
        plan_id = excluded.plan_id, tick_at = excluded.tick_at, planned_at = excluded.planned_at,
        interval_seconds = excluded.interval_seconds, missed_ticks = l.missed_ticks + excluded.missed_ticks,
-       answer = excluded.answer, nodes = excluded.nodes,
+       answer = excluded.answer, nodes = excluded.nodes, emergency_stop_id = excluded.emergency_stop_id,
        finished_at = coalesce(excluded.finished_at, l.finished_at),
        finished_cycle = coalesce(excluded.finished_cycle, l.finished_cycle)`,
     [
@@ -148,6 +149,7 @@ const storeLoop = (
       JSON.stringify(answer),
       JSON.stringify(plan.nodes),
       answer.outcome !== 'publish',
+      tree.emergencyStop?.stopId ?? null,
     ],
   );
 

@@ -2,18 +2,25 @@ import type { PendingSetpoint, PublishJob, PublishNode } from '../domain/control
 import type { DeviceType } from '../domain/fleet';
 import type { NodePlan } from '../domain/plan';
 import type { Database } from './pool';
+import { EMERGENCY_STOP_ID } from './emergency-stops';
 import { QUARANTINE_REASON } from './quarantine';
 import { DermsError } from '../domain/errors';
 
 /** Setpoints on their way to the broker. */
 export const createSetpointStore = (db: Database) => ({
-  /** null when the plan is not the newest of its root any more. @throws {DermsError} QUARANTINED */
+  /**
+   * null when the plan is not the newest of its root any more, or an emergency stop came or went since.
+   *
+   * @throws {DermsError} QUARANTINED
+   */
   load: (rootFeederId: string, planId: string) => load(db, rootFeederId, planId),
 
-  /** false too when the database was quarantined meanwhile. */
+  /** false too when the database was quarantined meanwhile, or an emergency stop came or went. */
   async isNewest(rootFeederId: string, planId: string): Promise<boolean> {
     const { rows } = await db.query<{ newest: boolean }>(
-      `select plan_id = $2 and ${QUARANTINE_REASON} is null as newest from control_loops where root_feeder_id = $1`,
+      `select plan_id = $2 and ${QUARANTINE_REASON} is null and emergency_stop_id is not distinct from ${EMERGENCY_STOP_ID}
+              as newest
+         from control_loops where root_feeder_id = $1`,
       [rootFeederId, planId],
     );
     return rows[0]?.newest === true;
@@ -53,10 +60,11 @@ export const createSetpointStore = (db: Database) => ({
 async function load(db: Database, rootFeederId: string, planId: string): Promise<PublishJob | null> {
   return db.transaction(
     async (tx) => {
-      const loop = await tx.query<{ planned_ms: number; epoch: number; nodes: NodePlan[]; quarantine: string | null }>(
+      const loop = await tx.query<LoopRow>(
         `select (extract(epoch from planned_at) * 1000)::float8 as planned_ms, nodes, (select epoch from broker_session) as epoch,
-                ${QUARANTINE_REASON} as quarantine
-           from control_loops where root_feeder_id = $1 and plan_id = $2`,
+                ${QUARANTINE_REASON} as quarantine, emergency_stop_id
+           from control_loops
+          where root_feeder_id = $1 and plan_id = $2 and emergency_stop_id is not distinct from ${EMERGENCY_STOP_ID}`,
         [rootFeederId, planId],
       );
       const [row] = loop.rows;
@@ -72,12 +80,21 @@ async function load(db: Database, rootFeederId: string, planId: string): Promise
       return {
         plannedAtMs: row.planned_ms,
         epoch: row.epoch,
+        emergencyStopId: row.emergency_stop_id,
         nodes: row.nodes.map((node) => publishNode(node, parentOf.get(node.feederId) ?? null)),
         setpoints: rows.map(pendingSetpoint),
       };
     },
     { isolation: 'repeatable read', readOnly: true },
   );
+}
+
+interface LoopRow {
+  readonly planned_ms: number;
+  readonly epoch: number;
+  readonly nodes: NodePlan[];
+  readonly quarantine: string | null;
+  readonly emergency_stop_id: string | null;
 }
 
 interface SetpointRow {

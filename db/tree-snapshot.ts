@@ -1,12 +1,14 @@
 import type {
   ActiveDispatch,
   ControlMode,
+  EmergencyStop,
   Device,
   DeviceType,
   FeederNode,
   TreeSnapshot,
   PlanSettings,
 } from '../domain/fleet';
+import { EMERGENCY_STOP } from './emergency-stops';
 import { readEnvelopesInForce } from './envelopes';
 import type { Queryable } from './pool';
 import { QUARANTINE_REASON } from './quarantine';
@@ -40,6 +42,7 @@ export async function readTreeSnapshot(
     devices: (await readDevices(tx, rootFeederId)).map((row) => deviceOf(row, root.now_ms)),
     dispatches: (await readDispatches(tx, rootFeederId)).map(activeDispatch),
     envelopes: await readEnvelopesInForce(tx, rootFeederId, root.interval_seconds),
+    ...(root.emergency_stop === null ? {} : { emergencyStop: root.emergency_stop }),
   };
   return { enabled: root.enabled, quarantine: root.quarantine, tree };
 }
@@ -54,6 +57,7 @@ interface FeederRow {
   readonly interval_seconds: number;
   readonly enabled: boolean;
   readonly quarantine: string | null;
+  readonly emergency_stop: EmergencyStop | null;
   readonly now_ms: number;
   readonly flow_kw: number | null;
   readonly age_seconds: number | null;
@@ -66,7 +70,7 @@ interface FeederRow {
 const readFeeders = async (tx: Queryable, rootFeederId: string): Promise<FeederRow[]> => {
   const { rows } = await tx.query<FeederRow>(
     `select f.feeder_id, f.parent_id, f.import_limit_kw, f.export_limit_kw, f.base_load_kw, f.mode, f.interval_seconds,
-            f.enabled, ${QUARANTINE_REASON} as quarantine, (extract(epoch from now()) * 1000)::float8 as now_ms,
+            f.enabled, ${QUARANTINE_REASON} as quarantine, ${EMERGENCY_STOP} as emergency_stop, (extract(epoch from now()) * 1000)::float8 as now_ms,
             m.flow_kw,
             (extract(epoch from now() - m.sampled_at) - least(m.clock_least_ms, m.clock_previous_ms) / 1000.0)::float8 as age_seconds,
             greatest(u.high_kw, u.previous_high_kw) as high_kw,

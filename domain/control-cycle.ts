@@ -73,6 +73,8 @@ export interface PendingSetpoint {
 export interface PublishJob {
   readonly plannedAtMs: number;
   readonly epoch: number;
+  /** The emergency stop that the plan carries out; null when there was none. */
+  readonly emergencyStopId: string | null;
   readonly setpoints: readonly PendingSetpoint[];
   readonly nodes: readonly PublishNode[];
 }

@@ -49,6 +49,7 @@ export const ERROR_CODES = [
   'QUARANTINED',
   'NOT_QUARANTINED',
   'RECONCILIATION_MISSING',
+  'NOT_STOPPED',
   'INTERNAL',
 ] as const;
 

@@ -161,6 +161,15 @@ export interface PlanSettings {
   readonly evUrgencyMost: number;
 }
 
+/** Where an emergency stop sends every device: to its own default, or to 0 kW (a PV generates nothing). */
+export type SafeState = 'default' | 'zero';
+
+/** An emergency stop that nobody has lifted: while there is one, every plan is this and nothing else. */
+export interface EmergencyStop {
+  readonly stopId: string;
+  readonly safeState: SafeState;
+}
+
 /** Everything `planTree` looks at. */
 export interface TreeSnapshot {
   readonly nowMs: number;
@@ -171,4 +180,6 @@ export interface TreeSnapshot {
   readonly dispatches: readonly ActiveDispatch[];
   /** In force now or before the next cycle, so that one that begins in between is obeyed in time. */
   readonly envelopes: readonly OperatingEnvelope[];
+  /** In force; left out while there is none. */
+  readonly emergencyStop?: EmergencyStop;
 }

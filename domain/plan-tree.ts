@@ -7,18 +7,18 @@
 import { DermsError } from './errors';
 import type { Device, TreeSnapshot } from './fleet';
 import { byText } from './in-words';
-import type { TreePlan } from './plan';
+import type { DevicePlan, TreePlan } from './plan';
 import { widenAllowances } from './planning/allowances';
 import { allocateWithMinimums } from './planning/charging-minimums';
 import { checkSnapshot } from './planning/check-snapshot';
 import { keepWithinDeadband } from './planning/deadband';
-import { defaultPlans, devicePlans } from './planning/device-plans';
+import { defaultPlans, devicePlans, emergencyPlans } from './planning/device-plans';
 import { deviceState, type DeviceState, type SteerableDevice } from './planning/device-state';
 import { feederTree, type FeederTree } from './planning/feeder-tree';
 import type { Feeders } from './planning/limit-rooms';
 import { limitsInForce, type NodeLimits } from './planning/limits-in-force';
 import { raiseIntoMeasuredRoom } from './planning/measured-room';
-import { defaultSums, fixedFlow, nodePlans } from './planning/node-plans';
+import { fixedFlow, nodePlans, toldSums } from './planning/node-plans';
 import { uncontrolledFlow, type UncontrolledFlow } from './planning/uncontrolled-flow';
 import { byTurns } from './planning/waiting-order';
 
@@ -26,7 +26,8 @@ import { byTurns } from './planning/waiting-order';
  * Plans every device of the tree.
  *
  * No node is over its limits in import or export, given what is known, as long as its devices can avoid it; a
- * `manual` tree is planned like an `automatic` one, a `disabled` one is told its defaults once.
+ * `manual` tree is planned like an `automatic` one, a `disabled` one is told its defaults once. An emergency stop
+ * comes before all of that.
  *
  * @throws {DermsError} `FEEDER_TREE_INVALID` or `DEVICE_INVALID`, naming the feeder or device.
  */
@@ -37,10 +38,11 @@ export function planTree(snapshot: TreeSnapshot): TreePlan {
   const states = statesOf(snapshot, tree);
   const uncontrolled = uncontrolledFlow(tree, states, snapshot.nowMs, snapshot.settings);
   const feeders: Feeders = { tree, limits, ...fixedFlow(tree, states, uncontrolled) };
+  const told = toldWithoutAllocation(snapshot, states);
   const decided =
-    snapshot.mode === 'disabled'
-      ? planDefaults(snapshot, feeders, states, uncontrolled)
-      : planLevels(snapshot, feeders, states, uncontrolled);
+    told === null
+      ? planLevels(snapshot, feeders, states, uncontrolled)
+      : planAsTold(snapshot, feeders, states, uncontrolled, told);
   const idsOf = (matches: (state: DeviceState) => boolean) =>
     states.filter(matches).map(({ device }) => device.deviceId);
   return {
@@ -76,15 +78,21 @@ function planLevels(
   };
 }
 
-function planDefaults(
+/** An emergency stop comes before any mode. null: the limits decide. */
+function toldWithoutAllocation(snapshot: TreeSnapshot, states: readonly DeviceState[]): DevicePlan[] | null {
+  if (snapshot.emergencyStop !== undefined) return emergencyPlans(states, snapshot.emergencyStop.safeState, snapshot);
+  return snapshot.mode === 'disabled' ? defaultPlans(states) : null;
+}
+
+function planAsTold(
   { settings }: TreeSnapshot,
   feeders: Feeders,
   states: readonly DeviceState[],
   uncontrolled: UncontrolledFlow,
+  devices: DevicePlan[],
 ): Decided {
-  const devices = defaultPlans(states);
   const { tree } = feeders;
-  const steered = defaultSums(
+  const steered = toldSums(
     tree,
     states,
     devices.map(({ targetKw }) => targetKw),

@@ -29,7 +29,9 @@ export type DeviceNote =
   | 'not-following'
   | 'unrated'
   | 'fault'
-  | 'default';
+  | 'default'
+  /** An emergency stop sends it to its safe state. */
+  | 'emergency-stop';
 
 export interface DevicePlan {
   readonly deviceId: string;

@@ -29,6 +29,14 @@ export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor
     },
   });
   new Gauge({
+    name: 'derms_emergency_stop',
+    help: '1 while an emergency stop is in force: every device is sent to its safe state.',
+    registers,
+    collect() {
+      this.set(monitor.emergencyStop() === null ? 0 : 1);
+    },
+  });
+  new Gauge({
     name: 'derms_control_loop_ok',
     help: '1 while the last finished cycle is younger than max(3 intervals, 30 s); none for a disabled feeder.',
     labelNames: ['feeder'],

@@ -1,5 +1,6 @@
 import type { LoopRecord } from '../../db/control-loop-reads';
 import type { DeviceCounts } from '../../db/devices';
+import type { EmergencyStopRecord } from '../../db/emergency-stops';
 import type { Quarantine } from '../../db/quarantine';
 import type { Logger } from '../../observability/logger';
 import { isLoopOk } from './loop-health';
@@ -16,6 +17,8 @@ export interface FleetSample {
   readonly offline: readonly { readonly rootFeederId: string; readonly deviceId: string }[];
   /** In force; null when there is none. */
   readonly quarantine: Pick<Quarantine, 'since' | 'reason'> | null;
+  /** In force; null when there is none. */
+  readonly emergencyStop: Pick<EmergencyStopRecord, 'safeState' | 'reason' | 'engagedAt' | 'engagedBy'> | null;
 }
 
 export interface MonitorProbes {
@@ -57,6 +60,8 @@ export interface HealthMonitor {
   loops(): readonly LoopState[];
   /** The quarantine that the database stands under, as it was read last. */
   quarantine(): FleetSample['quarantine'];
+  /** The emergency stop in force, as it was read last. */
+  emergencyStop(): FleetSample['emergencyStop'];
   /** The loops are from the present: they were read within the last seconds. */
   loopsReadable(): boolean;
   /** null when migrations are current. */
@@ -129,6 +134,7 @@ export function createHealthMonitor(
       states.get(name) ?? { up: false, since: now().toISOString(), reason: 'it has not been looked at yet' },
     loops: () => (fleet === null ? [] : loopStates(fleet.sample, (monotonicMs() - fleet.atMs) / 1000, isReadable())),
     quarantine: () => fleet?.sample.quarantine ?? null,
+    emergencyStop: () => fleet?.sample.emergencyStop ?? null,
     loopsReadable: isReadable,
     schemaFault: () => schema,
   };

@@ -13,6 +13,7 @@ export const healthSchema = z
   .strictObject({
     status: z.enum(['ok', 'degraded']),
     quarantined: z.boolean().describe('Nothing is planned, published or written: see `GET /api/quarantine`.'),
+    emergencyStopped: z.boolean().describe('Every device is sent to its safe state: see `GET /api/emergency-stop`.'),
     problems: z.array(z.string()).describe('What is wrong, a sentence each; empty when all is well.'),
     dependencies: z.strictObject({ database: dependencySchema, broker: dependencySchema, temporal: dependencySchema }),
     feeders: z
@@ -62,6 +63,7 @@ export function healthReport(
     notFollowingDeviceCount: loop.notFollowing,
   }));
   const problems = [
+    ...emergencyProblems(monitor),
     ...quarantineProblems(monitor, process),
     ...dependencyProblems(monitor, process),
     ...feeders.flatMap(feederProblems),
@@ -70,6 +72,7 @@ export function healthReport(
   return {
     status: problems.length === 0 ? 'ok' : 'degraded',
     quarantined,
+    emergencyStopped: monitor.emergencyStop() !== null,
     problems,
     dependencies: {
       database: monitor.dependency('database'),
@@ -87,6 +90,13 @@ function loopWord({ enabled, ok }: LoopState, readable: boolean, quarantined: bo
   if (!readable) return 'unknown';
   if (quarantined) return 'quarantined';
   return ok ? 'ok' : 'late';
+}
+
+function emergencyProblems(monitor: HealthMonitor): string[] {
+  const stop = monitor.emergencyStop();
+  if (stop === null) return [];
+  const { safeState, engagedAt, engagedBy, reason } = stop;
+  return [`EMERGENCY STOP (${safeState}) since ${engagedAt} by ${engagedBy}: ${reason}`];
 }
 
 function quarantineProblems(monitor: HealthMonitor, process: ProcessKind): string[] {

@@ -10,6 +10,7 @@ import { healthRoutes } from './health';
 import { jobRoutes } from './jobs';
 import { loginRoutes } from './login';
 import { planRoutes } from './plans';
+import { emergencyStopRoutes } from './emergency-stop';
 import { quarantineRoutes } from './quarantine';
 import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...scheduleRoutes,
   ...registryRoutes,
   ...backupRoutes,
+  ...emergencyStopRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,

@@ -102,6 +102,8 @@ function reasonWords(device: Device, planned: DevicePlan, held: NodeWhy | undefi
       return 'Nobody has said what it can do: it counts at what it measures, as part of what nobody controls.';
     case 'default':
       return 'The tree is not controlled: it is told its default.';
+    case 'emergency-stop':
+      return 'An emergency stop is in force: it is sent to its safe state, whatever the limits, until that is lifted.';
   }
 }
 

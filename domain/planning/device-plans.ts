@@ -1,6 +1,7 @@
 import { real, whole } from '../allocation/packed';
 import { defaultPowerKw } from '../default-power';
-import type { TreeSnapshot } from '../fleet';
+import { safePowerKw } from '../emergency-stop';
+import type { SafeState, TreeSnapshot } from '../fleet';
 import type { DevicePlan, Explanation } from '../plan';
 import type { Allowances } from './allowances';
 import type { MinimumAllocation } from './charging-minimums';
@@ -10,7 +11,7 @@ import type { DeviceState, FixedDevice, SteerableDevice, UnratedDevice } from '.
 import type { FeederTree } from './feeder-tree';
 import { ON_LIMIT_KW } from './limit-rooms';
 import type { HeldRaises } from './measured-room';
-import { publishDefault, publishAgain, publishLastCommand, publishTarget } from './publishing';
+import { publishAgain, publishDefault, publishLastCommand, publishSafe, publishTarget } from './publishing';
 import { RELIEF_TIER } from './relief-order';
 
 /** Everything that was decided about the devices that can be steered, in one order. */
@@ -49,6 +50,22 @@ export const defaultPlans = (states: readonly DeviceState[]): DevicePlan[] =>
       targetKw: fallbackKw ?? state.nowKw,
       publish: fallbackKw === null ? 'none' : publishDefault(state.device, fallbackKw),
       explanation: { level: 0, tier: 0, boundBy: null, note: 'default' },
+    });
+  });
+
+/** Every device in its safe state, whether it speaks or not; kept there while the stop lasts. */
+export const emergencyPlans = (
+  states: readonly DeviceState[],
+  safeState: SafeState,
+  snapshot: TreeSnapshot,
+): DevicePlan[] =>
+  states.map((state) => {
+    const { device, nowKw } = state;
+    const safeKw = safePowerKw(device, safeState);
+    return planOf(state, {
+      targetKw: safeKw ?? nowKw,
+      publish: safeKw === null ? 'none' : publishSafe(device, safeKw, safeState, snapshot),
+      explanation: { level: 0, tier: 0, boundBy: null, note: 'emergency-stop' },
     });
   });
 

@@ -95,18 +95,14 @@ export function fixedFlow(
   };
 }
 
-/** Sums when the devices that can be steered stand at their defaults. */
-export function defaultSums(
-  tree: FeederTree,
-  states: readonly DeviceState[],
-  defaultsKw: readonly number[],
-): SteeredSums {
+/** Sums when the devices that can be steered stand where they were told, whatever the limits. */
+export function toldSums(tree: FeederTree, states: readonly DeviceState[], toldKw: readonly number[]): SteeredSums {
   const high = new Float64Array(tree.nodes.length);
   const low = new Float64Array(tree.nodes.length);
   states.forEach((state, index) => {
     if (state.kind !== 'steerable') return;
-    addTo(high, state.node, countedHighKw(state, defaultsKw[index] ?? 0));
-    addTo(low, state.node, countedLowKw(state, defaultsKw[index] ?? 0));
+    addTo(high, state.node, countedHighKw(state, toldKw[index] ?? 0));
+    addTo(low, state.node, countedLowKw(state, toldKw[index] ?? 0));
   });
   return { high: sumUpwards(tree, high), low: sumUpwards(tree, low) };
 }

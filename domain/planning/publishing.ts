@@ -1,5 +1,5 @@
 import { defaultPowerKw } from '../default-power';
-import type { Device, TreeSnapshot } from '../fleet';
+import type { Device, SafeState, TreeSnapshot } from '../fleet';
 import type { DevicePlan } from '../plan';
 import { needsRenewal } from '../setpoint-life';
 
@@ -38,6 +38,13 @@ export function publishAgain({ acknowledged }: Device, snapshot: TreeSnapshot): 
 export function publishDefault({ acknowledged, pending }: Device, targetKw: number): Publish {
   return acknowledged === null || pending !== null || acknowledged.targetKw !== targetKw ? 'change' : 'none';
 }
+
+/**
+ * An emergency stop: a default is told once, because expiry says the same; zero is renewed, because with its expiry a PV
+ * would generate again while everybody believes the fleet stopped.
+ */
+export const publishSafe = (device: Device, targetKw: number, safeState: SafeState, snapshot: TreeSnapshot): Publish =>
+  safeState === 'zero' ? publishTarget(device, targetKw, snapshot) : publishDefault(device, targetKw);
 
 const renewalTimes = ({ nowMs, settings }: TreeSnapshot) => ({
   nowMs,

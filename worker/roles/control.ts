@@ -2,13 +2,17 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { v5 as uuidv5, v4 as uuidv4 } from 'uuid';
 import { createControlActivities } from '../../activities';
-import { openSetpointPublisher } from '../../broker/setpoint-publisher';
+import type { BrokerOptions } from '../../broker/connection';
+import { watchEmergencyLatch } from '../../broker/emergency-latch';
+import { openSetpointPublisher, type SetpointPublisher } from '../../broker/setpoint-publisher';
 import { policyNumbers } from '../../config/policy';
 import { topics } from '../../contracts/topics';
 import { createDispatchProgress } from '../../db/dispatch-progress';
+import { adoptEmergencyStop } from '../../db/emergency-stops';
 import { createJobRunSupervision } from '../../db/job-run-supervision';
 import { createJobRunStore } from '../../db/job-runs';
 import { createPlanStore } from '../../db/plan-store';
+import type { Database } from '../../db/pool';
 import { createSetpointStore } from '../../db/setpoint-store';
 import { planTree } from '../../domain/plan-tree';
 import { setpointTtlSeconds } from '../../domain/setpoint-life';
@@ -20,8 +24,9 @@ import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
+import { guardAgainstEmergencyStop, type EmergencyGuard } from '../emergency-guard';
 import { observePlans } from '../plan-metrics';
-import { beginRole, openRoleDatabase, runRole } from '../role-process';
+import { beginRole, openRoleDatabase, runRole, type RoleProcess } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
 import { createScheduleRecords, recordSupervisorTick } from '../schedule-records';
 import { startTemporalWorker } from '../temporal-worker';
@@ -43,17 +48,18 @@ async function main(): Promise<void> {
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
   const setpoints = createSetpointStore(db);
+  const broker = {
+    host: settings.MQTT_HOST,
+    port: settings.MQTT_PORT,
+    username: settings.MQTT_USERNAME,
+    password: settings.MQTT_PASSWORD,
+  };
   const publisher = openSetpointPublisher(
-    {
-      host: settings.MQTT_HOST,
-      port: settings.MQTT_PORT,
-      username: settings.MQTT_USERNAME,
-      password: settings.MQTT_PASSWORD,
-      clientId: `derms-control-${settings.INSTANCE_ID}`,
-    },
+    { ...broker, clientId: `derms-control-${settings.INSTANCE_ID}` },
     { log, registry, onNewSession: () => setpoints.beginBrokerSession() },
   );
   shutdown.add('broker', () => publisher.close());
+  const guard = guardPublishing(role, { broker, db, publisher });
 
   const dispatches = createDispatchProgress(db);
   const runs = createJobRunStore(db);
@@ -72,6 +78,7 @@ async function main(): Promise<void> {
       publisher,
       topics: topics(settings.MQTT_TOPIC_PREFIX),
       messageId: (planId, deviceId) => uuidv5(deviceId, planId),
+      objection: (emergencyStopId) => guard.objection(emergencyStopId),
       now: Date.now,
       monotonicNow: () => performance.now(),
     },
@@ -95,6 +102,32 @@ async function main(): Promise<void> {
   shutdown.add('schedules', keepSchedules(client, schedules, createScheduleRecords(db), log));
   missing.delete('Temporal');
   log.info('ready');
+}
+
+/** What the broker holds is heard over a connection of its own: the publisher's ends with everything it sent. */
+function guardPublishing(
+  { settings, log, shutdown }: RoleProcess,
+  { broker, db, publisher }: { broker: Omit<BrokerOptions, 'clientId'>; db: Database; publisher: SetpointPublisher },
+): EmergencyGuard {
+  const prefix = settings.MQTT_TOPIC_PREFIX;
+  const latch = watchEmergencyLatch(
+    { ...broker, prefix, clientId: `derms-control-${settings.INSTANCE_ID}-stop` },
+    () => {
+      guard.heard();
+    },
+    { log },
+  );
+  const guard = guardAgainstEmergencyStop({
+    latch: () => latch.held,
+    adopt: (held) => adoptEmergencyStop(db, { ...held, engagedAt: new Date(held.engagedAtMs).toISOString() }),
+    clear: () => publisher.clearRetained(topics(prefix).emergencyStop),
+    log,
+  });
+  shutdown.add('emergency stop', () => {
+    guard.stop();
+    return latch.close();
+  });
+  return guard;
 }
 
 runRole(main);

@@ -1,6 +1,6 @@
 import { planCycle, type PlanCycleInput } from '../../../activities/plan-cycle';
 import type { Claim, PlanRecord, Proposal } from '../../../domain/control-cycle';
-import type { ControlMode, Device, TreeSnapshot } from '../../../domain/fleet';
+import type { ControlMode, Device, EmergencyStop, TreeSnapshot } from '../../../domain/fleet';
 import type { DevicePlan, TreePlan } from '../../../domain/plan';
 import { PLAN_SETTINGS } from '../../support/policy';
 import { aReading, anEv } from '../domain/builders';
@@ -74,10 +74,12 @@ interface Scene {
   readonly gone?: boolean;
   readonly quarantine?: string | null;
   readonly devices?: readonly Device[];
+  readonly emergencyStop?: EmergencyStop;
 }
 
 function scene({ claim, enabled = true, mode = 'automatic', proposal = null, decided = plan(), ...given }: Scene) {
-  const { gone = false, quarantine = null, devices = [] } = given;
+  const { gone = false, quarantine = null, devices = [], emergencyStop } = given;
+  const found = { ...tree(mode, devices), ...(emergencyStop === undefined ? {} : { emergencyStop }) };
   const stored: PlanRecord[] = [];
   const planned: TreeSnapshot[] = [];
   const ports = {
@@ -85,7 +87,7 @@ function scene({ claim, enabled = true, mode = 'automatic', proposal = null, dec
       plan: (_key: unknown, _limits: unknown, work: (tx: never) => Promise<never>) =>
         work({
           claim: async () => claim ?? { kind: 'fresh', previousTickMs: null, previousIntervalSeconds: null },
-          snapshot: async () => (gone ? null : { root: { enabled }, quarantine, tree: tree(mode, devices), proposal }),
+          snapshot: async () => (gone ? null : { root: { enabled }, quarantine, tree: found, proposal }),
           store: async (record: PlanRecord) => {
             stored.push(record);
           },
@@ -202,6 +204,16 @@ describe('planCycle', () => {
       expect(planned[0]?.mode).toBe('disabled');
     },
   );
+});
+
+it('asks nobody for approval of an emergency stop, and says it first', async () => {
+  const emergencyStop = { stopId: '11111111-1111-4111-8111-111111111111', safeState: 'zero' } as const;
+  const { run, stored } = scene({ mode: 'manual', decided: plan(device('ev-1', 0, 'change')), emergencyStop });
+  expect(await run()).toMatchObject({
+    outcome: 'publish',
+    summary: 'cycle 7: EMERGENCY STOP (zero), 93.1 of 100 kW, 1 setpoint, bound by north',
+  });
+  expect([stored[0]?.proposes, stored[0]?.tree.emergencyStop]).toEqual([null, emergencyStop]);
 });
 
 describe('planCycle in manual mode', () => {

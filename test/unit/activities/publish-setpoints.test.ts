@@ -30,6 +30,7 @@ const north: PublishNode = {
 const job = (...setpoints: PendingSetpoint[]): PublishJob => ({
   plannedAtMs: NOW_MS,
   epoch: 3,
+  emergencyStopId: null,
   setpoints,
   nodes: [north],
 });
@@ -39,9 +40,11 @@ interface Scene {
   /** Device ids that the broker does not acknowledge. */
   readonly lost?: readonly string[];
   readonly monotonicMs?: readonly number[];
+  /** Of the emergency stop that is in force when it is asked for the first time, the second, and so on. */
+  readonly stopIds?: readonly (string | null)[];
 }
 
-function scene({ job: loaded, lost = [], monotonicMs = [0] }: Scene) {
+function scene({ job: loaded, lost = [], monotonicMs = [0], stopIds = [null] }: Scene) {
   const rounds: {
     keys: string[];
     payloads: Record<string, { payload: { constraints: object }; messageId: string; correlationId: string }>;
@@ -50,6 +53,8 @@ function scene({ job: loaded, lost = [], monotonicMs = [0] }: Scene) {
   const acknowledged: string[] = [];
   let finished = false;
   const clock = [...monotonicMs];
+  const stops = [...stopIds];
+  const stopId = (): string | null => (stops.length > 1 ? stops.shift()! : (stops[0] ?? null));
   const ports = {
     setpoints: {
       load: async () => loaded,
@@ -79,6 +84,8 @@ function scene({ job: loaded, lost = [], monotonicMs = [0] }: Scene) {
     },
     topics: topics('der'),
     messageId: (planId: string, deviceId: string) => `${planId}/${deviceId}`,
+    objection: (emergencyStopId: string | null) =>
+      emergencyStopId === stopId() ? null : 'an emergency stop came or went',
     now: () => NOW_MS,
     monotonicNow: () => clock.shift() ?? monotonicMs.at(-1)!,
   };
@@ -123,6 +130,22 @@ describe('publishSetpoints', () => {
     const { run, rounds } = scene({ job: null });
     expect(await run()).toMatchObject({ outcome: 'superseded' });
     expect(rounds).toEqual([]);
+  });
+
+  it.each`
+    stopIds             | sent | case
+    ${['stop-1']}       | ${0} | ${'nothing of a plan that knows nothing of the emergency stop in force'}
+    ${[null, 'stop-1']} | ${1} | ${'nothing more once an emergency stop is in force'}
+  `('sends $case', async ({ stopIds, sent }) => {
+    const { run, rounds } = scene({ job: job(ev('cut', 15, 10)), stopIds: stopIds as (string | null)[] });
+    await run().catch((error: unknown) => {
+      expect(error).toMatchObject({
+        code: 'BROKER_UNAVAILABLE',
+        message: 'nothing is published: an emergency stop came or went',
+      });
+    });
+    expect(rounds).toHaveLength(sent);
+    expect(rounds.map(({ allowed }) => allowed)).not.toContain(true);
   });
 
   it('may send nothing once its time is nearly over', async () => {

@@ -41,6 +41,7 @@ const HEALTHY: HealthMonitor = {
   dependency: () => ({ up: true, since: '2026-05-01T12:00:00.000Z', reason: null }),
   loops: () => [],
   quarantine: () => null,
+  emergencyStop: () => null,
   loopsReadable: () => true,
   schemaFault: () => null,
 };
@@ -111,6 +112,7 @@ type Store =
   | 'backups'
   | 'plans'
   | 'quarantine'
+  | 'emergencyStop'
   | 'workflows';
 /** Of the stores only what the test needs. */
 export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
@@ -145,6 +147,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     backups: only('backups', given.backups),
     envelopes: only('envelopes', given.envelopes),
     plans: only('plans', given.plans),
+    emergencyStop: only('emergencyStop', given.emergencyStop),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
     audit: given.audit ?? {

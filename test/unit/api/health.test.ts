@@ -27,6 +27,7 @@ const aFleet = (given: Partial<FleetSample> = {}): FleetSample => ({
   ],
   offline: [],
   quarantine: null,
+  emergencyStop: null,
   ...given,
 });
 const lastCycle = (finishedAgeSeconds: number | null) => ({
@@ -171,6 +172,7 @@ describe('the gauges', () => {
       'derms_mqtt_up 1',
       'derms_temporal_up 1',
       'derms_quarantined 0',
+      'derms_emergency_stop 0',
       'derms_control_loop_ok{feeder="north"} 1',
       'derms_control_loop_ok{feeder="south"} 1',
       'derms_control_loop_offline_devices{feeder="north"} 0',

@@ -141,6 +141,7 @@ describe('status', () => {
         dependency: (name) => ({ up: name !== 'broker', since: '', reason: name === 'broker' ? 'gone' : null }),
         loops: () => [],
         quarantine: () => null,
+        emergencyStop: () => null,
         loopsReadable: () => true,
         schemaFault: () => null,
       },

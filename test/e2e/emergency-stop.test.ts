@@ -1,0 +1,125 @@
+import { startPostgres } from '../../local/postgres';
+import type { Database } from '../../db/pool';
+import type { TestSystem } from '../../local/test-system';
+import { eventually } from '../support/servers';
+import { apiAs, closeListeners, databaseOf, listenToSetpoints, metric, sleep, startDemo } from './support';
+
+const PATH = '/api/emergency-stop';
+
+let system: TestSystem;
+let db: Database;
+let admin: Awaited<ReturnType<typeof apiAs>>;
+let operator: Awaited<ReturnType<typeof apiAs>>;
+const replaced: { stop(): Promise<unknown> }[] = [];
+
+beforeAll(async () => {
+  system = await startDemo({ profile: 'durable' });
+  db = databaseOf(system);
+  admin = await apiAs(system, 'admin');
+  operator = await apiAs(system, 'operator');
+}, 60_000);
+afterAll(async () => {
+  system.stack.temporal.resume();
+  await closeListeners();
+  await db.close();
+  await system.stop();
+  for (const server of replaced) await server.stop();
+}, 60_000);
+
+/** What the devices measure themselves: how many of each type move power, by at least 0.2 kW. */
+const moving = async (): Promise<Record<string, number>> => {
+  const { rows } = await db.query<{ device_type: string; count: string }>(
+    `select device_type, count(*) filter (where abs(power_kw) > 0.2 and sampled_at > now() - interval '10 s') as count
+       from devices join device_state using (device_key) group by device_type`,
+  );
+  return Object.fromEntries(rows.map(({ device_type: type, count }) => [type, Number(count)]));
+};
+const underControl = () =>
+  eventually(
+    async () => {
+      const { pv, ev } = await moving();
+      expect(pv).toBeGreaterThan(5);
+      expect(ev).toBeGreaterThan(5);
+    },
+    60_000,
+    250,
+  );
+const standsStill = (withinMs: number) =>
+  eventually(async () => expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 }), withinMs, 250);
+
+it('with Temporal hung, stops every device, outlives its return, and is lifted by an administrator only', async () => {
+  await underControl();
+  system.stack.temporal.suspend();
+  await sleep(1_000);
+  const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'people on the line' });
+  expect([status, body]).toMatchObject([
+    200,
+    { safeState: 'zero', databaseFailure: null, brokerFailure: null, devicesTold: 120, devicesNotTold: [] },
+  ]);
+  await standsStill(20_000);
+  expect(await metric(`${system.apiUrl}/metrics`, 'derms_emergency_stop')).toBe(1);
+
+  system.stack.temporal.resume();
+  await eventually(
+    async () => {
+      const { rows } = await db.query<{ obeyed: boolean }>(
+        `select bool_and(emergency_stop_id is not null and finished_at > now() - interval '6 s') as obeyed from control_loops`,
+      );
+      expect(rows[0]?.obeyed).toBe(true);
+    },
+    60_000,
+    250,
+  );
+  expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 });
+
+  expect((await operator('DELETE', `${PATH}?reason=bored`)).status).toBe(403);
+  expect((await admin('DELETE', PATH)).status).toBe(422);
+  expect((await admin('DELETE', `${PATH}?reason=they+are+gone`)).status).toBe(200);
+  await underControl();
+  expect(await metric(`${system.apiUrl}/metrics`, 'derms_emergency_stop')).toBe(0);
+}, 200_000);
+
+it('with Postgres gone, goes straight to the broker from the API and from the command line, and outlives its return', async () => {
+  const { postgres } = system.stack;
+  const { seen } = await listenToSetpoints(system);
+  await underControl();
+  await postgres.stop('immediate');
+  const { status, body } = await admin('POST', PATH, { safeState: 'default', reason: 'smoke in the cabinet' });
+  expect([status, body]).toMatchObject([200, { databaseFailure: expect.any(String), brokerFailure: null }]);
+  const since = Date.now();
+  await system.derms('emergency-stop', '--safe-state', 'zero', '--reason', 'fire', '--by', 'ann', '--listen', '10');
+  const zeroed = new Set(
+    seen
+      .filter(({ receivedAtMs, targetPowerKw }) => receivedAtMs >= since && targetPowerKw === 0)
+      .map(({ deviceId }) => deviceId),
+  );
+  expect(zeroed.size).toBe(120);
+
+  replaced.push(
+    await startPostgres({
+      ...{ dataDir: postgres.dataDir, port: postgres.port },
+      ...{ user: postgres.superuser, password: postgres.password },
+    }),
+  );
+  await eventually(
+    async () => {
+      const stops = (await admin('GET', PATH)).body;
+      expect(stops).toMatchObject({
+        inForce: { safeState: 'zero', reason: 'fire', engagedBy: 'ann', learnedFrom: 'broker' },
+      });
+    },
+    30_000,
+    250,
+  );
+  await sleep(8_000); // more than one cycle
+  await standsStill(20_000);
+  const afterReturn = seen.filter(({ receivedAtMs, targetPowerKw }) => receivedAtMs > since && targetPowerKw !== 0);
+  expect(afterReturn).toEqual([]);
+  const { rows } = await db.query<{ line: string }>(
+    "select concat_ws(' ', actor, action, outcome) as line from audit_log where action like 'emergency-stop.%' order by id desc limit 1",
+  );
+  expect(rows[0]?.line).toBe('ann emergency-stop.engage done');
+
+  await system.derms('emergency-stop', 'lift', '--reason', 'the fire is out');
+  await underControl();
+}, 200_000);
