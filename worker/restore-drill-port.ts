@@ -60,6 +60,7 @@ function programsOf(settings: Settings): BackupPrograms | string {
       postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
       zstd: settings.ZSTD_PATH,
       zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+      longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
     });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -81,7 +82,7 @@ function deploymentPorts(
     server: settings.RESTORE_TARGET_URL === undefined ? null : accessOf(settings.RESTORE_TARGET_URL),
     scratchParent: parent,
     applicationRole,
-    contentOf,
+    contentOf: (access, signal) => contentOf(access, signal, settings.BACKUP_SILENCE_TIMEOUT_MS),
     prepare: async (access, { backupId, takenAt }) => {
       const from = { backupId, takenAt, by: `restore drill ${runId}`, applicationRole, applicationPassword: null };
       await withClient(access, 'derms-restore-drill', (client) => prepareRestored(client, from));

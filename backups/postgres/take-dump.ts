@@ -36,7 +36,7 @@ export async function takeDump(ports: DumpPorts, order: DumpOrder): Promise<Dump
   const clock = performance.now();
   const stop = new AbortController();
   const signal = AbortSignal.any([order.signal, stop.signal]);
-  return withSnapshot(ports.access, order.runId, signal, async (snapshot) => {
+  const dumpUnder = async (snapshot: Snapshot): Promise<DumpManifest> => {
     const facts = await readServerFacts(snapshot.client);
     const onBytes = (bytes: number): void => order.onProgress?.(bytes, facts.database.bytes);
     // Whichever fails first ends the other one, and is what is told.
@@ -70,7 +70,8 @@ export async function takeDump(ports: DumpPorts, order: DumpOrder): Promise<Dump
     });
     await writeManifest(ports.storage, manifest, { signal });
     return manifest;
-  });
+  };
+  return withSnapshot(ports.access, order.runId, signal, dumpUnder, ports.programs.longestSilenceMs);
 }
 
 /** Both have stopped when this settles, also when one has failed. */
