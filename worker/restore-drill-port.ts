@@ -53,6 +53,9 @@ export function restoreDrillPort(
   };
 }
 
+/** Where drills make what they throw away. */
+export const drillFolder = ({ RESTORE_SCRATCH_DIR: folder }: Settings): string => folder ?? tmpdir();
+
 function programsOf(settings: Settings): BackupPrograms | string {
   try {
     return findBackupPrograms({
@@ -76,7 +79,7 @@ function deploymentPorts(
   settings: Settings,
   runId: string,
 ): Omit<DrillPorts, 'storage' | 'keyRing' | 'programs' | 'live'> {
-  const parent = settings.RESTORE_SCRATCH_DIR ?? tmpdir();
+  const parent = drillFolder(settings);
   const applicationRole = settings.DB_USER;
   return {
     server: settings.RESTORE_TARGET_URL === undefined ? null : accessOf(settings.RESTORE_TARGET_URL),
