@@ -66,6 +66,7 @@ async function main(argv: readonly string[]): Promise<number> {
     postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
     zstd: settings.ZSTD_PATH,
     zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+    longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
   });
   const target = accessOf(values.into ?? targetOfSettings());
   const stop = new AbortController();
@@ -104,7 +105,13 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 const KEYS = ['BACKUP_ENCRYPTION_KEYS'] as const;
-const PROGRAMS = ['POSTGRES_BIN_DIR', 'POSTGRES_LIBRARY_PATH', 'ZSTD_PATH', 'ZSTD_LIBRARY_PATH'] as const;
+const PROGRAMS = [
+  'POSTGRES_BIN_DIR',
+  'POSTGRES_LIBRARY_PATH',
+  'ZSTD_PATH',
+  'ZSTD_LIBRARY_PATH',
+  'BACKUP_SILENCE_TIMEOUT_MS',
+] as const;
 
 function targetOfSettings(): PostgresAccess {
   const settings = loadSomeSettings(

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { watchSilence, type SilenceLimit, type SilenceWatch } from './silence';
 
 export interface ProgramOptions {
   readonly program: string;
@@ -16,6 +17,8 @@ export interface ProgramOptions {
   readonly drainsInput?: boolean;
   /** When it fires the program is ended, and the iteration throws its reason. */
   readonly signal?: AbortSignal;
+  /** Ends a program that hangs; one that may be silent for as long as it likes (it checks files) has none. */
+  readonly silence?: SilenceLimit;
   readonly onSpawn?: (pid: number) => void;
 }
 
@@ -45,6 +48,7 @@ const STDERR_TAIL = 4_000;
  * for whatever reason, the program is ended first and waited for.
  *
  * @throws {ProgramError} when it exits with something else, or is killed.
+ * @throws {DermsError} `TIMED_OUT` when it was silent for too long.
  */
 export async function* streamProgram(options: ProgramOptions): AsyncGenerator<Buffer> {
   const { signal } = options;
@@ -56,7 +60,13 @@ export async function* streamProgram(options: ProgramOptions): AsyncGenerator<Bu
   signal?.addEventListener('abort', abort, { once: true });
   try {
     signal?.throwIfAborted(); // while it was started
-    for await (const chunk of running.child.stdout) yield chunk as Buffer; // no encoding is set
+    running.watch.awaited(true);
+    for await (const chunk of running.child.stdout) {
+      running.watch.awaited(false);
+      yield chunk as Buffer; // no encoding is set
+      running.watch.moved();
+      running.watch.awaited(true);
+    }
     await running.finished();
     signal?.throwIfAborted();
   } catch (error) {
@@ -90,6 +100,7 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 interface Running {
   readonly child: Child;
+  readonly watch: SilenceWatch;
   /** Settles once it is gone: rejects when it failed, or its input did. */
   finished(): Promise<void>;
   /** Ends it when it still runs, and waits until it and what makes its input are gone. Never rejects. */
@@ -102,7 +113,8 @@ process.on('exit', () => {
   for (const pid of groups) signalGroup(pid, 'SIGKILL');
 });
 
-async function start({ program, args, env, input, drainsInput = false, onSpawn }: ProgramOptions): Promise<Running> {
+async function start(options: ProgramOptions): Promise<Running> {
+  const { program, args, env, input, drainsInput = false, onSpawn, silence } = options;
   const child: Child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const closed = new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
     child.once('close', (code, exitSignal) => {
@@ -132,23 +144,28 @@ async function start({ program, args, env, input, drainsInput = false, onSpawn }
     });
   };
   const isOver = new Error(`${nameOf(program)} is over`);
+  let failure: { readonly error: unknown } | null = null;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    terminate();
+  };
+  const watch = watchSilence(nameOf(program), silence, fail);
   void closed.then(([code]) => {
+    watch.end();
     gone = true;
     groups.delete(pid);
     if (code !== 0 || !drainsInput) over.abort(isOver);
   });
-  let inputFailure: { readonly error: unknown } | null = null;
-  const fed = feed(child.stdin, input?.(over.signal) ?? nothing(), drainsInput).catch((error: unknown) => {
-    if (over.signal.aborted) return;
-    inputFailure = { error };
-    terminate();
+  const fed = feed(child.stdin, input?.(over.signal) ?? nothing(), { drainsInput, watch }).catch((error: unknown) => {
+    if (!over.signal.aborted) fail(error);
   });
   return {
     child,
+    watch,
     async finished() {
       const [code, exitSignal] = await closed;
       if (code === 0 && drainsInput) await fed;
-      if (inputFailure !== null) throw inputFailure.error;
+      if (failure !== null) throw failure.error;
       if (code !== 0) throw new ProgramError(program, code, exitSignal, stderr());
     },
     async end() {
@@ -164,15 +181,24 @@ async function start({ program, args, env, input, drainsInput = false, onSpawn }
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** Hands `input` on. A program that has read enough, or is gone, only ends it early. */
-async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>, drainsInput: boolean): Promise<void> {
+async function feed(
+  stdin: Writable,
+  input: AsyncIterable<Uint8Array>,
+  { drainsInput, watch }: { readonly drainsInput: boolean; readonly watch: SilenceWatch },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     stdin.on('error', () => resolve()).on('close', resolve);
   });
+  watch.starved(true);
   for await (const chunk of input) {
     if (stdin.destroyed && drainsInput) continue;
     if (stdin.destroyed) return;
+    watch.starved(false);
     if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed]);
+    watch.moved();
+    watch.starved(true);
   }
+  watch.starved(false);
   stdin.end();
 }
 

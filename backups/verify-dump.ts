@@ -5,7 +5,7 @@ import type { BackupVault } from './vault';
 import { checkSignature, readManifest } from './manifest';
 import type { BackupManifest, DumpManifest } from './manifest-schema';
 import { Measure } from './measured';
-import { bareEnvironment, postgresTool, type BackupPrograms } from './postgres/programs';
+import { bareEnvironment, postgresTool, silenceOf, type BackupPrograms } from './postgres/programs';
 import { ProgramError, programText, runProgram, streamProgram } from './run-program';
 import { DermsError } from '../domain/errors';
 
@@ -136,13 +136,15 @@ export async function* dumpOf(
     args: ['-d', '-q', '-c'],
     env: bareEnvironment(programs.zstd),
     input: fetched,
+    silence: silenceOf(programs),
     signal,
   });
 }
 
-const restoreProgram = ({ programs: { postgres } }: VerifyPorts) => ({
-  program: postgresTool(postgres, 'pg_restore').path,
-  env: bareEnvironment(postgres),
+const restoreProgram = ({ programs }: VerifyPorts) => ({
+  program: postgresTool(programs.postgres, 'pg_restore').path,
+  env: bareEnvironment(programs.postgres),
+  silence: silenceOf(programs),
 });
 
 async function timed<Step extends string, T>(

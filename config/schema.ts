@@ -263,6 +263,11 @@ export const settings = {
   BACKUP_S3_IDLE_TIMEOUT_MS: wholeNumber(500, 600_000)
     .default(60_000)
     .describe('A connection on which nothing moves for this long is ended, and the request sent again, ms.'),
+  BACKUP_SILENCE_TIMEOUT_MS: wholeNumber(1_000, 21_600_000)
+    .default(120_000)
+    .describe(
+      'A program of a backup or restore that moves no byte for this long, while the server does not work for it either, is ended and the attempt fails, ms; the same for a server that does not answer.',
+    ),
 
   POSTGRES_BIN_DIR: z
     .string()

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { backupKeyOf } from '../backups/backup-key';
+import { backupKeyOf, backupsOf } from '../backups/backup-key';
 import { takeDump } from '../backups/postgres/take-dump';
 import { retainBackups, type Retained } from '../backups/retain-backups';
+import { OF_ANY_AGE } from '../storage/port';
 import { JobFailure, type JobContext } from './runner/context';
 import { asCatalogued, checkDump, databaseBackup, type CheckedDump } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
@@ -39,7 +40,8 @@ interface Prepared {
 /** The name is chosen once, so that every attempt of the dump puts its object in the same place. */
 async function prepare(context: JobContext): Promise<Prepared> {
   const { storage } = databaseBackup(context);
-  const swept = await storage.sweepParts(DAY_MS);
+  // Only one run at a time puts dumps there: what is not finished is of one that is over.
+  const swept = (await storage.sweepParts(OF_ANY_AGE, backupsOf('dump'))) + (await storage.sweepParts(DAY_MS));
   if (swept > 0) context.log.info({ swept }, 'parts of uploads that were never finished are removed');
   return { key: backupKeyOf('dump', context.nominalAt ?? context.ports.now(), context.runId) };
 }

@@ -22,8 +22,8 @@ export const job = defineJob({
   freshness: { objective: 'a backup was restored in the last 26 h', withinSeconds: 26 * 3_600 },
   runbook: 'restore-drill.md',
   attemptSeconds: 12 * 3_600,
-  attempts: 2,
-  pauseSeconds: 60,
+  attempts: 3,
+  pauseSeconds: 20,
   run: async ({ backupId }, context) => {
     const { now } = context.ports;
     const drill = portOf(context);

@@ -33,7 +33,7 @@ export function createDirectoryStorage(root: string): ObjectStorage {
     async put(key, content, options = {}) {
       const target = pathOf(key);
       await timed(`make ${parts}`, makeFolder(parts), FILE_IN_THE_WAY);
-      const part = join(parts, `${randomUUID()}.part`);
+      const part = join(parts, `${partNameOf(key)}~${randomUUID()}.part`);
       try {
         await writePart(part, content, options);
         options.signal?.throwIfAborted();
@@ -68,10 +68,11 @@ export function createDirectoryStorage(root: string): ObjectStorage {
       await removeEmptyFolders(dirname(path), top);
     },
 
-    async sweepParts(olderThanMs) {
+    async sweepParts(olderThanMs, prefix = '') {
       const before = Date.now() - olderThanMs;
       let removed = 0;
       for (const name of await namesIn(parts)) {
+        if (!name.startsWith(partNameOf(prefix))) continue;
         const path = join(parts, name);
         const found = await stat(path).catch(() => null);
         if (found === null || found.mtimeMs >= before) continue;
@@ -82,6 +83,9 @@ export function createDirectoryStorage(root: string): ObjectStorage {
     },
   };
 }
+
+/** Of which object a part is; only the beginning of a long key, as names of files are short. No key has a `~`. */
+const partNameOf = (key: string): string => key.replaceAll('/', '~').slice(0, 200);
 
 async function writePart(path: string, content: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
   const file = await timed(`make ${path}`, open(path, 'wx', 0o600));

@@ -35,6 +35,12 @@ export interface ObjectStorage {
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Harmless when there is no such object. Rejects (`locked`) when the store forbids it. */
   remove(key: string): Promise<void>;
-  /** Removes what aborted or killed puts of longer than `olderThanMs` ago left; returns how many were removed. */
-  sweepParts(olderThanMs: number): Promise<number>;
+  /**
+   * Removes what aborted or killed puts of longer than `olderThanMs` ago left, of keys that begin with `prefix`; returns
+   * how many were removed. A put that still goes on fails by it.
+   */
+  sweepParts(olderThanMs: number, prefix?: string): Promise<number>;
 }
+
+/** Of `sweepParts`: however young by the clock of the store. For who knows that nobody else puts there. */
+export const OF_ANY_AGE = Number.NEGATIVE_INFINITY;

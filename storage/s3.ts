@@ -60,10 +60,10 @@ export async function createS3Storage(location: S3Location): Promise<ObjectStora
       }
     },
 
-    async sweepParts(olderThanMs) {
+    async sweepParts(olderThanMs, below = '') {
       const before = Date.now() - olderThanMs;
       let removed = 0;
-      for await (const { path, uploadId, startedAtMs } of uploadsOf(s3, bucket, prefix)) {
+      for await (const { path, uploadId, startedAtMs } of uploadsOf(s3, bucket, `${prefix}${below}`)) {
         const target = { Bucket: bucket, Key: path };
         // An upload may go on for longer than that: what counts is when its last part came.
         if (startedAtMs >= before || (await lastPartAtMs(s3, target, uploadId)) >= before) continue;

@@ -57,6 +57,7 @@ function programsOf(settings: Settings): DatabaseBackupPorts['programs'] | strin
       postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
       zstd: settings.ZSTD_PATH,
       zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+      longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
     });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

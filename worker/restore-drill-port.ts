@@ -53,6 +53,9 @@ export function restoreDrillPort(
   };
 }
 
+/** Where drills make what they throw away. */
+export const drillFolder = ({ RESTORE_SCRATCH_DIR: folder }: Settings): string => folder ?? tmpdir();
+
 function programsOf(settings: Settings): BackupPrograms | string {
   try {
     return findBackupPrograms({
@@ -60,6 +63,7 @@ function programsOf(settings: Settings): BackupPrograms | string {
       postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
       zstd: settings.ZSTD_PATH,
       zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+      longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
     });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -75,13 +79,13 @@ function deploymentPorts(
   settings: Settings,
   runId: string,
 ): Omit<DrillPorts, 'storage' | 'keyRing' | 'programs' | 'live'> {
-  const parent = settings.RESTORE_SCRATCH_DIR ?? tmpdir();
+  const parent = drillFolder(settings);
   const applicationRole = settings.DB_USER;
   return {
     server: settings.RESTORE_TARGET_URL === undefined ? null : accessOf(settings.RESTORE_TARGET_URL),
     scratchParent: parent,
     applicationRole,
-    contentOf,
+    contentOf: (access, signal) => contentOf(access, signal, settings.BACKUP_SILENCE_TIMEOUT_MS),
     prepare: async (access, { backupId, takenAt }) => {
       const from = { backupId, takenAt, by: `restore drill ${runId}`, applicationRole, applicationPassword: null };
       await withClient(access, 'derms-restore-drill', (client) => prepareRestored(client, from));

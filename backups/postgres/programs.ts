@@ -2,11 +2,14 @@ import { accessSync, constants, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findProgram } from '../../servers/find-program';
 import { toolEnvironment, type PostgresTools, type Tool } from '../../servers/tool';
+import { LONGEST_SILENCE_MS, type SilenceLimit } from '../silence';
 
 /** What backups and restores run. */
 export interface BackupPrograms {
   readonly postgres: PostgresTools;
   readonly zstd: Tool;
+  /** They are ended when they move nothing for this long. Default `LONGEST_SILENCE_MS`. */
+  readonly longestSilenceMs?: number;
 }
 
 /** Where an operator says that they are; what is left out is looked for. */
@@ -15,6 +18,7 @@ export interface ProgramPlaces {
   readonly postgresLibraries?: string | undefined;
   readonly zstd?: string | undefined;
   readonly zstdLibraries?: string | undefined;
+  readonly longestSilenceMs?: number;
 }
 
 /** Debian's layout: one folder for each major version. */
@@ -35,6 +39,7 @@ export function findBackupPrograms(places: ProgramPlaces): BackupPrograms {
   return {
     postgres: { bin, ...(places.postgresLibraries === undefined ? {} : { libraryPath: places.postgresLibraries }) },
     zstd: { path: zstd, ...(places.zstdLibraries === undefined ? {} : { libraryPath: places.zstdLibraries }) },
+    longestSilenceMs: places.longestSilenceMs ?? LONGEST_SILENCE_MS,
   };
 }
 
@@ -43,6 +48,12 @@ export const postgresTool = ({ bin, libraryPath }: PostgresTools, program: strin
   path: join(bin, program),
   ...(libraryPath === undefined ? {} : { libraryPath }),
 });
+
+/** How long these programs may be silent, and who is asked before one is ended for it. */
+export const silenceOf = (
+  { longestSilenceMs: ms = LONGEST_SILENCE_MS }: Pick<BackupPrograms, 'longestSilenceMs'>,
+  isWorking?: SilenceLimit['isWorking'],
+): SilenceLimit => ({ ms, ...(isWorking === undefined ? {} : { isWorking }) });
 
 /** What a program of somebody else gets to know of our environment: no setting, and above all no secret, of ours. */
 export function bareEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { applicationNameOf, type PostgresAccess } from './server';
+import { destroySocket, watchServer } from './watch-server';
 
 /** A session that holds one moment of a database for as long as a dump of it takes. */
 export interface Snapshot {
@@ -8,6 +9,8 @@ export interface Snapshot {
   readonly snapshotId: string;
   readonly takenAt: Date;
   readonly lsn: string;
+  /** Of its session on the server. */
+  readonly backendPid: number;
 }
 
 /** The server is silent for this long before it counts as gone, ms. */
@@ -15,15 +18,19 @@ const CONNECT_MS = 15_000;
 
 /**
  * Runs `work` while a snapshot is held, read-only. Ends first what an earlier attempt of the same run left on the server,
- * such as the backend of a worker that was killed. When `signal` fires the session is cut, which ends what runs on it.
+ * such as the backend of a worker that was killed. The session is cut, which ends what runs on it, when `signal` fires
+ * or the server has not answered for `silenceMs`.
  */
 export async function withSnapshot<T>(
   access: PostgresAccess,
   runId: string,
   signal: AbortSignal,
   work: (snapshot: Snapshot) => Promise<T>,
+  silenceMs?: number,
 ): Promise<T> {
   signal.throwIfAborted();
+  const silent = new AbortController();
+  const ended = AbortSignal.any([signal, silent.signal]);
   const client = new Client({
     ...access,
     application_name: applicationNameOf(runId),
@@ -35,15 +42,17 @@ export async function withSnapshot<T>(
   const cut = (): void => {
     destroySocket(client);
   };
-  signal.addEventListener('abort', cut, { once: true });
+  ended.addEventListener('abort', cut, { once: true });
+  const endWatch = watchServer(access, (error) => silent.abort(error), silenceMs);
   try {
     await client.connect();
     await endEarlierAttempts(client, runId);
     return await work(await beginSnapshot(client));
   } catch (error) {
-    throw signal.aborted ? signal.reason : error;
+    throw ended.aborted ? ended.reason : error;
   } finally {
-    signal.removeEventListener('abort', cut);
+    endWatch();
+    ended.removeEventListener('abort', cut);
     await client.end().catch(() => undefined);
   }
 }
@@ -70,17 +79,11 @@ export const pinFormats = async (client: Client): Promise<void> => {
 async function beginSnapshot(client: Client): Promise<Snapshot> {
   await pinFormats(client);
   await client.query('begin isolation level repeatable read, read only');
-  const { rows } = await client.query<{ id: string; at: Date; lsn: string }>(
-    `select pg_export_snapshot() as id, clock_timestamp() as at,
+  const { rows } = await client.query<{ id: string; at: Date; lsn: string; pid: number }>(
+    `select pg_export_snapshot() as id, clock_timestamp() as at, pg_backend_pid() as pid,
             (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)::text as lsn`,
   );
   const [row] = rows;
   if (row === undefined) throw new Error('the server gave no snapshot');
-  return { client, snapshotId: row.id, takenAt: row.at, lsn: row.lsn };
-}
-
-/** Closes the socket at once: `end()` would wait for the statement that runs. */
-function destroySocket(client: Client): void {
-  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }; // no public way in pg 8
-  connection?.stream?.destroy();
+  return { client, snapshotId: row.id, takenAt: row.at, lsn: row.lsn, backendPid: row.pid };
 }

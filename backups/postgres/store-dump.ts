@@ -3,9 +3,10 @@ import type { DumpManifest } from '../manifest-schema';
 import { Measure, type Measured } from '../measured';
 import { streamProgram } from '../run-program';
 import type { BackupVault } from '../vault';
-import { bareEnvironment, type BackupPrograms } from './programs';
+import { bareEnvironment, silenceOf, type BackupPrograms } from './programs';
 import { applicationNameOf, postgresProgram, type PostgresAccess } from './server';
 import type { Snapshot } from './snapshot';
+import { serverWorksFor } from './works-for';
 
 export interface StoreDumpPorts extends BackupVault {
   readonly programs: BackupPrograms;
@@ -38,12 +39,13 @@ export async function storeDump(
   const compressed = new Measure();
   const object = new Measure();
   const plain = (until: AbortSignal): AsyncIterable<Uint8Array> =>
-    dump.of(dumpStream(ports, runId, snapshot.snapshotId, until), onBytes);
+    dump.of(dumpStream(ports, runId, snapshot, until), onBytes);
   const packed = streamProgram({
     program: ports.programs.zstd.path,
     args: ['-1', '-q', '-c'],
     env: bareEnvironment(ports.programs.zstd),
     input: plain,
+    silence: silenceOf(ports.programs),
     signal,
   });
   const stored = await ports.storage.put(key, object.of(encrypt(compressed.of(packed), ports.keyRing, key)), {
@@ -65,12 +67,13 @@ export async function storeDump(
 const dumpStream = (
   { programs, access }: StoreDumpPorts,
   runId: string,
-  snapshotId: string,
+  { snapshotId, backendPid }: Snapshot,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> =>
   streamProgram({
     ...postgresProgram(programs.postgres, 'pg_dump', access, applicationNameOf(runId)),
     args: ['-Fc', '-Z0', `--snapshot=${snapshotId}`, `--lock-wait-timeout=${LOCK_WAIT}`, '--no-password'],
+    silence: silenceOf(programs, () => serverWorksFor(access, applicationNameOf(runId), backendPid)),
     signal,
   });
 

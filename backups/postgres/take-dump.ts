@@ -1,3 +1,4 @@
+import { OF_ANY_AGE } from '../../storage/port';
 import type { BackupVault } from '../vault';
 import { backupIdOf } from '../backup-key';
 import { checkSignature, manifestKeyOf, readManifest, signManifest, writeManifest } from '../manifest';
@@ -33,10 +34,11 @@ export interface DumpOrder {
 export async function takeDump(ports: DumpPorts, order: DumpOrder): Promise<DumpManifest> {
   const finished = await finishedBefore(ports, order);
   if (finished !== null) return finished;
+  await ports.storage.sweepParts(OF_ANY_AGE, order.key); // of an attempt whose worker was killed
   const clock = performance.now();
   const stop = new AbortController();
   const signal = AbortSignal.any([order.signal, stop.signal]);
-  return withSnapshot(ports.access, order.runId, signal, async (snapshot) => {
+  const dumpUnder = async (snapshot: Snapshot): Promise<DumpManifest> => {
     const facts = await readServerFacts(snapshot.client);
     const onBytes = (bytes: number): void => order.onProgress?.(bytes, facts.database.bytes);
     // Whichever fails first ends the other one, and is what is told.
@@ -70,7 +72,8 @@ export async function takeDump(ports: DumpPorts, order: DumpOrder): Promise<Dump
     });
     await writeManifest(ports.storage, manifest, { signal });
     return manifest;
-  });
+  };
+  return withSnapshot(ports.access, order.runId, signal, dumpUnder, ports.programs.longestSilenceMs);
 }
 
 /** Both have stopped when this settles, also when one has failed. */

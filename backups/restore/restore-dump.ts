@@ -3,8 +3,9 @@ import { decrypt } from '../../storage/encryption/decrypt';
 import type { KeyRing } from '../../storage/encryption/key-ring';
 import type { ObjectStorage } from '../../storage/port';
 import type { DumpManifest } from '../manifest-schema';
-import { bareEnvironment, type BackupPrograms } from '../postgres/programs';
+import { bareEnvironment, silenceOf, type BackupPrograms } from '../postgres/programs';
 import { applicationNameOf, postgresProgram, type PostgresAccess } from '../postgres/server';
+import { serverWorksFor } from '../postgres/works-for';
 import { runProgram, streamProgram } from '../run-program';
 import { RestoreFailure } from './failure';
 
@@ -44,6 +45,7 @@ export async function restoreDump(restore: RestoreDump): Promise<void> {
       ...pgRestore,
       args: ['--exit-on-error', '--no-password', '--dbname', target.database],
       input: plain,
+      silence: silenceOf(programs, () => serverWorksFor(target, applicationNameOf(runId))),
       signal,
     });
   } catch (error) {
@@ -62,6 +64,7 @@ export async function* dumpOf(restore: Omit<RestoreDump, 'target'>): AsyncGenera
     args: ['--decompress', '--stdout', '--quiet'],
     env: bareEnvironment(programs.zstd),
     input: () => decrypt(encrypted, keyRing, backup.object.key),
+    silence: silenceOf(programs),
     signal,
   });
 }

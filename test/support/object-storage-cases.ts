@@ -1,4 +1,4 @@
-import type { ObjectStorage } from '../../storage/port';
+import { OF_ANY_AGE, type ObjectStorage } from '../../storage/port';
 import { StorageError } from '../../storage/storage-error';
 import { collect, inChunks, pattern, sha256 } from './chunks';
 
@@ -101,6 +101,25 @@ export function describeObjectStorage(storage: () => ObjectStorage): void {
   ])('refuses the key %j', async (key) => {
     await expect(storage().put(key, inChunks(Buffer.from('x')))).rejects.toMatchObject({ reason: 'denied' });
     await expect(Promise.resolve().then(() => storage().head(key))).rejects.toMatchObject({ reason: 'denied' });
+  });
+
+  it('removes what is not finished below a prefix, however young, and nothing else', async () => {
+    const ended = new AbortController();
+    const putting = ['swept/a/1', 'swept/a/2', 'swept/b'].map(async (key) => {
+      const unfinished = (async function* () {
+        yield* inChunks(pattern(12 * MIB), MIB);
+        await new Promise((resolve) => ended.signal.addEventListener('abort', resolve));
+      })();
+      await storage().put(key, unfinished);
+    });
+    const outcomes = Promise.allSettled(putting);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await expect(storage().sweepParts(OF_ANY_AGE, 'swept/a/1')).resolves.toBe(1);
+    await expect(storage().sweepParts(OF_ANY_AGE, 'swept/a/')).resolves.toBe(1);
+    ended.abort();
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    await expect(keys('swept/')).resolves.toEqual(['swept/b']);
+    await expect(storage().sweepParts(OF_ANY_AGE)).resolves.toBe(0);
   });
 
   it.each([1 * MIB, 23 * MIB])('stores nothing when its content fails after %i bytes', async (bytes) => {

@@ -12,11 +12,12 @@ import { TASK_QUEUES } from '../../workflows/messages';
 import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
 import { databaseBackupPorts } from '../database-backup-ports';
+import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 import { tellStorageRules } from '../storage-rules';
 import { startTemporalWorker } from '../temporal-worker';
-import { restoreDrillPort } from '../restore-drill-port';
+import { drillFolder, restoreDrillPort } from '../restore-drill-port';
 import { createTimeSeriesPort } from '../time-series-port';
 
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
+  void removeDrillLeftovers(drillFolder(settings), log); // never rejects
   const vault = await openBackupVault(settings);
   if (vault !== null) void tellStorageRules(() => checkStorageRules(settings), role); // never rejects
   await startTemporalWorker(role, {

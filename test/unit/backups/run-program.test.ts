@@ -83,6 +83,57 @@ describe('a program that is run', () => {
     expect(sleepers(4713)).toBe('0');
   });
 
+  describe('with a limit to its silence', () => {
+    const silence = { ms: 300 };
+
+    it('is ended when it hangs, for what it owed is not coming', async () => {
+      const hung = programText({ ...shell('echo begun; kill -STOP $$; echo never'), silence });
+      await expect(hung).rejects.toMatchObject({ code: 'TIMED_OUT', message: 'sh has moved no byte for 0.3 s' });
+    }, 15_000);
+
+    it('is ended when it takes no more input', async () => {
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        for (;;) yield Buffer.alloc(65_536);
+      }
+      const hung = runProgram({ ...shell('head -c 100000 > /dev/null; exec sleep 4714'), input: endless, silence });
+      await expect(hung).rejects.toMatchObject({ code: 'TIMED_OUT' });
+      expect(sleepers(4714)).toBe('0');
+    });
+
+    it('is ended when it does not end after its last output', async () => {
+      const hung = programText({ ...shell('exec 1>&-; exec sleep 4715'), silence });
+      await expect(hung).rejects.toMatchObject({ code: 'TIMED_OUT' });
+      expect(sleepers(4715)).toBe('0');
+    });
+
+    it('is not blamed for input that does not come, nor for output that nobody takes', async () => {
+      async function* slowly(): AsyncGenerator<Uint8Array> {
+        for (const text of ['a', 'b']) {
+          await sleep(700);
+          yield Buffer.from(text);
+        }
+      }
+      let text = '';
+      for await (const chunk of streamProgram({ program: '/bin/cat', args: [], env, input: slowly, silence })) {
+        text += chunk.toString();
+        await sleep(700);
+      }
+      expect(text).toBe('ab');
+    });
+
+    it('goes on while somebody who knows says that it works', async () => {
+      let asked = 0;
+      const isWorking = async (): Promise<boolean> => {
+        asked += 1;
+        return asked < 3;
+      };
+      expect(await programText({ ...shell('sleep 0.7; echo done'), silence: { ms: 300, isWorking } })).toBe('done\n');
+      expect(asked).toBe(2);
+      const hung = programText({ ...shell('exec sleep 4716'), silence: { ms: 300, isWorking } });
+      await expect(hung).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    });
+  });
+
   it('that does not exist says so', async () => {
     await expect(programText({ program: '/no/such/program', args: [], env })).rejects.toThrow(
       'program cannot be started: /no/such/program',
