@@ -51,7 +51,7 @@ const HELP = `npm run derms -- COMMAND
   run RUN [--follow]            one run: steps, lines, proof, result
   cancel-run RUN --reason R     ask a run to stop
   schedules                     when jobs run by themselves, and what became of their last times
-  schedule ACT SCHEDULE         pause or resume (--reason R), or trigger now
+  schedule ACT SCHEDULE         show its last and next times, pause or resume it (--reason R), or trigger it now
   quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS

@@ -1,6 +1,6 @@
 import type { FinishedState } from '../domain/job-run';
 import type { Queryable } from './pool';
-import { listSchedules, type ScheduleRecord } from './schedules';
+import { listSchedules, listSpans, type ScheduleRecord, type ScheduleSpan } from './schedules';
 
 /** What metrics and health tell of jobs; ages at the moment of reading. */
 export interface JobFigures {
@@ -27,10 +27,13 @@ export interface WaitingRun {
 }
 
 export interface ScheduleFigures extends ScheduleRecord {
-  /** Times that hold since then. */
-  readonly timesSinceMs: number;
-  /** Accounted for in the window that is looked at. */
+  /** What it was in the window that is looked at, in their order. */
+  readonly spans: readonly ScheduleSpan[];
+  /** Every tick after the first and up to the second has to have its row, ms since the epoch. */
+  readonly window: { readonly fromMs: number; readonly untilMs: number };
+  /** Rows of ticks in the window. */
   readonly accounted: number;
+  /** Of all time; for good. */
   readonly missed: number;
   readonly lastLateSeconds: number | null;
 }
@@ -38,7 +41,7 @@ export interface ScheduleFigures extends ScheduleRecord {
 /** A worker that has said nothing for this long does not work on the run, s. */
 const SILENT_SECONDS = 10;
 
-/** Ticks in (fromMs, untilMs] are counted as accounted for. */
+/** Ticks after `fromMs` are looked at, up to `untilMs`, or as far as the audit says that it has come. */
 export async function readJobFigures(
   db: Queryable,
   jobNames: readonly string[],
@@ -70,7 +73,7 @@ async function readSuccesses(db: Queryable, jobNames: readonly string[]): Promis
 
 async function readOutcomes(db: Queryable): Promise<JobFigures['outcomes']> {
   const { rows } = await db.query<{ job_name: string; state: FinishedState; count: string }>(
-    `select job_name, state, count(*) from job_runs where state not in ('waiting', 'running') group by 1, 2`,
+    'select job_name, state, runs as count from job_run_totals',
   );
   return rows.map(({ job_name: jobName, state, count }) => ({ jobName, state, count: Number(count) }));
 }
@@ -105,21 +108,23 @@ async function readWaiting(db: Queryable): Promise<WaitingRun[]> {
 
 async function readTicks(db: Queryable, fromMs: number, untilMs: number): Promise<ScheduleFigures[]> {
   const schedules = await listSchedules(db);
+  const spans = await listSpans(db, fromMs);
   const { rows } = await db.query<{
     schedule_id: string;
-    times_since: Date;
+    audited_until: Date;
     accounted: string;
     missed: string;
     late: number | null;
   }>(
-    `select s.schedule_id, s.times_since,
-            count(t.*) filter (where t.nominal_at > greatest(s.times_since, to_timestamp($1::double precision / 1000))
-                                 and t.nominal_at <= to_timestamp($2::double precision / 1000)) as accounted,
-            count(t.*) filter (where t.outcome = 'missed'
-                                 and t.nominal_at < now() - make_interval(secs => s.catch_up_seconds)) as missed,
-            (array_agg(t.late_seconds order by t.nominal_at desc) filter (where t.outcome = 'ran'))[1] as late
-       from schedules s left join schedule_ticks t using (schedule_id)
-      where s.retired_at is null group by s.schedule_id`,
+    `select s.schedule_id, s.audited_until,
+            (select count(*) from schedule_ticks t
+              where t.schedule_id = s.schedule_id and t.nominal_at > to_timestamp($1::double precision / 1000)
+                and t.nominal_at <= greatest(s.audited_until, to_timestamp($2::double precision / 1000))) as accounted,
+            (select count(*) from schedule_ticks t
+              where t.schedule_id = s.schedule_id and t.outcome = 'missed') as missed,
+            (select late_seconds from schedule_ticks t
+              where t.schedule_id = s.schedule_id and t.outcome = 'ran' order by nominal_at desc limit 1) as late
+       from schedules s where s.retired_at is null`,
     [fromMs, untilMs],
   );
   return schedules.flatMap((schedule) => {
@@ -128,7 +133,8 @@ async function readTicks(db: Queryable, fromMs: number, untilMs: number): Promis
     return [
       {
         ...schedule,
-        timesSinceMs: row.times_since.getTime(),
+        spans: spans.filter(({ scheduleId }) => scheduleId === schedule.scheduleId),
+        window: { fromMs, untilMs: Math.max(untilMs, row.audited_until.getTime()) },
         accounted: Number(row.accounted),
         missed: Number(row.missed),
         lastLateSeconds: row.late,

@@ -175,6 +175,11 @@ export async function finishRun(
     ],
   );
   if (rowCount === 0) return false;
+  await tx.query(
+    `insert into job_run_totals (job_name, state, runs) select job_name, state, 1 from job_runs where run_id = $1
+     on conflict (job_name, state) do update set runs = job_run_totals.runs + 1`,
+    [runId],
+  );
   await appendRunEvents(tx, runId, [
     { kind: 'state', state, atMs: Date.now(), ...(failure === null ? {} : { failure }) },
   ]);

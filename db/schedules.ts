@@ -1,4 +1,3 @@
-import type { Pause, TickOutcome } from '../domain/tick-accounting';
 import type { Database, Queryable } from './pool';
 
 /** A schedule as this deployment declares it. */
@@ -13,44 +12,96 @@ export interface ScheduleDeclared {
 
 export interface ScheduleRecord extends ScheduleDeclared {
   readonly declaredAt: string;
+  /** Every tick up to here has its row. */
   readonly auditedUntilMs: number;
 }
 
 /**
- * Makes the rows of the schedules be as they are declared; those that are no more are marked, and keep their history.
- * One that comes back is accounted for from then on.
- *
- * @param beforeChange called for a schedule whose times change, to account for its ticks by the times they had.
+ * Makes the rows of the schedules be as they are declared. A new one, or one that comes back, holds from now on; one that
+ * changes keeps what it was until `takeEffect`; those that are no more are marked, and keep their history.
  */
-export const declareSchedules = (
-  db: Database,
-  wanted: readonly ScheduleDeclared[],
-  beforeChange: (tx: Queryable, was: ScheduleRecord) => Promise<void>,
-): Promise<void> =>
+export const declareSchedules = (db: Database, wanted: readonly ScheduleDeclared[]): Promise<void> =>
   db.transaction(async (tx) => {
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', ['schedules']);
     const there = new Map((await listSchedules(tx)).map((schedule) => [schedule.scheduleId, schedule]));
     for (const schedule of wanted) {
       const was = there.get(schedule.scheduleId);
       if (was !== undefined && isSame(was, schedule)) continue;
-      if (was !== undefined) await beforeChange(tx, was);
       await tx.query(
         `insert into schedules (schedule_id, job_name, cron, overlap, catch_up_seconds) values ($1, $2, $3, $4, $5)
          on conflict (schedule_id) do update
             set job_name = excluded.job_name, cron = excluded.cron, overlap = excluded.overlap,
-                catch_up_seconds = excluded.catch_up_seconds, audited_until = now(), times_since = now(),
-                retired_at = null`,
+                catch_up_seconds = excluded.catch_up_seconds, retired_at = null`,
         [schedule.scheduleId, schedule.jobName, schedule.cron, schedule.overlap, schedule.catchUpSeconds],
       );
+      if (was === undefined) await beginSpan(tx, schedule.scheduleId, null);
     }
-    const retired = [...there.values()].filter(
-      (was) => !wanted.some(({ scheduleId }) => scheduleId === was.scheduleId),
+    const retired = [...there.keys()].filter((id) => !wanted.some(({ scheduleId }) => scheduleId === id));
+    await tx.query('update schedules set retired_at = now() where schedule_id = any($1)', [retired]);
+    await tx.query(
+      'update schedule_spans set until_at = greatest(from_at, now()) where schedule_id = any($1) and until_at is null',
+      [retired],
     );
-    for (const was of retired) {
-      await beforeChange(tx, was);
-      await tx.query('update schedules set retired_at = now() where schedule_id = $1', [was.scheduleId]);
-    }
   });
+
+/**
+ * Temporal has the schedule as it is declared, since `sinceMs` by its own clock: from then on its ticks are held against
+ * the new times, and those before it against the old. Harmless to repeat.
+ */
+export const takeEffect = (db: Database, scheduleId: string, sinceMs: number): Promise<void> =>
+  db.transaction(async (tx) => {
+    await tx.query('select 1 from schedules where schedule_id = $1 for update', [scheduleId]);
+    const { rows } = await tx.query<{ until_at: Date }>(
+      `update schedule_spans p
+          set until_at = greatest(p.from_at + interval '1 ms', least(to_timestamp($2::double precision / 1000), now()))
+         from schedules s
+        where s.schedule_id = $1 and p.schedule_id = $1 and p.until_at is null
+          and (p.cron, p.overlap, p.catch_up_seconds) is distinct from (s.cron, s.overlap, s.catch_up_seconds)
+        returning p.until_at`,
+      [scheduleId, sinceMs],
+    );
+    const [ended] = rows;
+    if (ended !== undefined) await beginSpan(tx, scheduleId, ended.until_at);
+  });
+
+const beginSpan = (tx: Queryable, scheduleId: string, from: Date | null): Promise<unknown> =>
+  tx.query(
+    `insert into schedule_spans (schedule_id, from_at, cron, overlap, catch_up_seconds)
+     select schedule_id, coalesce($2, now()), cron, overlap, catch_up_seconds from schedules where schedule_id = $1`,
+    [scheduleId, from],
+  );
+
+/** What a schedule was from `fromMs` until `untilMs`, ms since the epoch; null while it holds. */
+export interface ScheduleSpan extends Pick<ScheduleDeclared, 'scheduleId' | 'cron' | 'overlap' | 'catchUpSeconds'> {
+  readonly fromMs: number;
+  readonly untilMs: number | null;
+}
+
+/** Spans that reach into the time after `sinceMs`, in their order; of one schedule, or of all. */
+export async function listSpans(db: Queryable, sinceMs: number, scheduleId?: string): Promise<ScheduleSpan[]> {
+  const { rows } = await db.query<{
+    schedule_id: string;
+    from_at: Date;
+    until_at: Date | null;
+    cron: string;
+    overlap: ScheduleDeclared['overlap'];
+    catch_up_seconds: number;
+  }>(
+    `select schedule_id, from_at, until_at, cron, overlap, catch_up_seconds from schedule_spans
+      where coalesce(until_at, 'infinity') > to_timestamp($1::double precision / 1000)
+        and ($2::text is null or schedule_id = $2)
+      order by schedule_id, from_at`,
+    [sinceMs, scheduleId ?? null],
+  );
+  return rows.map((row) => ({
+    scheduleId: row.schedule_id,
+    fromMs: row.from_at.getTime(),
+    untilMs: row.until_at?.getTime() ?? null,
+    cron: row.cron,
+    overlap: row.overlap,
+    catchUpSeconds: row.catch_up_seconds,
+  }));
+}
 
 const isSame = (was: ScheduleDeclared, is: ScheduleDeclared): boolean =>
   was.cron === is.cron &&
@@ -80,68 +131,5 @@ export async function listSchedules(db: Queryable): Promise<ScheduleRecord[]> {
     catchUpSeconds: row.catch_up_seconds,
     declaredAt: row.declared_at.toISOString(),
     auditedUntilMs: row.audited_until.getTime(),
-  }));
-}
-
-/** What a schedule was seen to be; a change of it begins or ends a pause. @returns whether anything changed. */
-export async function recordPause(
-  tx: Queryable,
-  { scheduleId, paused, note }: { readonly scheduleId: string; readonly paused: boolean; readonly note: string },
-): Promise<boolean> {
-  const { rowCount } = paused
-    ? await tx.query(
-        `insert into schedule_pauses (schedule_id, paused_at, note)
-         select schedule_id, now(), $2 from schedules s where schedule_id = $1
-            and not exists (select 1 from schedule_pauses p where p.schedule_id = s.schedule_id and resumed_at is null)`,
-        [scheduleId, note],
-      )
-    : await tx.query('update schedule_pauses set resumed_at = now() where schedule_id = $1 and resumed_at is null', [
-        scheduleId,
-      ]);
-  return rowCount !== 0;
-}
-
-/** Pauses that reach into the time after `sinceMs`. */
-export async function listPauses(db: Queryable, scheduleId: string, sinceMs: number): Promise<Pause[]> {
-  const { rows } = await db.query<{ paused_at: Date; resumed_at: Date | null; note: string }>(
-    `select paused_at, resumed_at, note from schedule_pauses
-      where schedule_id = $1 and coalesce(resumed_at, 'infinity') > to_timestamp($2::double precision / 1000)
-      order by paused_at`,
-    [scheduleId, sinceMs],
-  );
-  return rows.map((row) => ({
-    fromMs: row.paused_at.getTime(),
-    untilMs: row.resumed_at?.getTime() ?? null,
-    note: row.note,
-  }));
-}
-
-export interface ScheduleTick {
-  readonly nominalAt: string;
-  readonly outcome: TickOutcome;
-  readonly runId: string | null;
-  readonly lateSeconds: number | null;
-  readonly detail: string | null;
-}
-
-/** The newest ticks that are accounted for, newest first. */
-export async function listTicks(db: Queryable, scheduleId: string, limit: number): Promise<ScheduleTick[]> {
-  const { rows } = await db.query<{
-    nominal_at: Date;
-    outcome: TickOutcome;
-    run_id: string | null;
-    late_seconds: number | null;
-    detail: string | null;
-  }>(
-    `select nominal_at, outcome, run_id, late_seconds, detail from schedule_ticks
-      where schedule_id = $1 order by nominal_at desc limit $2`,
-    [scheduleId, limit],
-  );
-  return rows.map((row) => ({
-    nominalAt: row.nominal_at.toISOString(),
-    outcome: row.outcome,
-    runId: row.run_id,
-    lateSeconds: row.late_seconds,
-    detail: row.detail,
   }));
 }

@@ -1,122 +1,118 @@
-import { accountTicks, type AccountedTick, type TickRun } from '../domain/tick-accounting';
+import type { AccountedTick, NominalTick, TickOutcome } from '../domain/tick-accounting';
 import type { Database, Queryable } from './pool';
-import { listPauses, listSchedules, type ScheduleRecord } from './schedules';
+import { listSpans, type ScheduleSpan } from './schedules';
+import { judgeTicks, tickOf, type OpenScheduledRun } from './tick-judgement';
 
-/** A tick is looked at when it is older than this, s: by then its run has its row. */
-export const TICK_GRACE_SECONDS = 300;
 /** Ticks that are told of are removed after this; missed ones stay. */
 const KEPT_DAYS = 90;
 /** The supervisor's, one a minute. */
 const SUPERVISOR_KEPT_DAYS = 7;
+/** Looked at in one transaction. */
 const MOST_TICKS = 20_000;
 
-/** The nominal ticks of a cron expression after `afterMs` and up to `untilMs`. */
+/** The nominal ticks of a cron expression after `afterMs` and up to `untilMs`, the first `most`. */
 export type NominalTicks = (cron: string, afterMs: number, untilMs: number, most: number) => readonly number[];
 
-export interface TickAudit {
+export interface TickAuditOrder {
+  readonly nominalTicks: NominalTicks;
+  /** What Temporal has open, as of now. */
+  readonly open: readonly OpenScheduledRun[];
+  readonly nowMs: number;
+  /** Younger ticks are left for the next time: by then their runs are seen, s. */
+  readonly graceSeconds: number;
+}
+
+export interface TickAudit extends Readonly<Record<TickOutcome, number>> {
   readonly scheduleId: string;
-  readonly ran: number;
-  readonly skipped: number;
-  readonly missed: number;
-  readonly paused: number;
+  /** Of those that ran. */
   readonly latestSeconds: number;
 }
 
 /**
- * Accounts for every nominal tick of every schedule up to `nowMs` less the grace. A tick without a run counts as missed
- * at once; as long as it may still be caught up with it is looked at again, and a run that came late takes its place.
+ * Accounts for every nominal tick of every schedule, those that are no more included, up to `nowMs` less the grace: each
+ * by what its schedule was at that time. What was of the moment the last time (`waiting`, `due`) is judged again.
  */
-export async function auditTicks(
-  db: Database,
-  nominalTicks: NominalTicks,
-  nowMs: number,
-  graceSeconds = TICK_GRACE_SECONDS,
-): Promise<TickAudit[]> {
+export async function auditTicks(db: Database, order: TickAuditOrder): Promise<TickAudit[]> {
+  const untilMs = order.nowMs - order.graceSeconds * 1000;
+  const { rows } = await db.query<{ schedule_id: string }>(
+    `select schedule_id from schedules s
+      where retired_at is null or audited_until < retired_at
+         or exists (select 1 from schedule_ticks t where t.schedule_id = s.schedule_id and outcome in ('waiting', 'due'))
+      order by 1`,
+  );
   const audits: TickAudit[] = [];
-  for (const { scheduleId } of await listSchedules(db)) {
-    const audit = await db.transaction(async (tx) => {
-      await tx.query('select 1 from schedules where schedule_id = $1 for update', [scheduleId]);
-      const schedule = (await listSchedules(tx)).find((found) => found.scheduleId === scheduleId);
-      if (schedule === undefined) return null; // retired just now
-      return auditSchedule(tx, schedule, nominalTicks, nowMs - graceSeconds * 1000);
-    });
-    if (audit !== null) audits.push(audit);
+  for (const { schedule_id: scheduleId } of rows) {
+    const accounted = new Map<number, AccountedTick>();
+    for (let done = false; !done;) {
+      const part = await db.transaction((tx) => auditPart(tx, scheduleId, order, untilMs));
+      for (const tick of part.accounted) accounted.set(tick.nominalAtMs, tick);
+      done = part.done;
+    }
+    audits.push(sumOf(scheduleId, [...accounted.values()]));
   }
-  await removeOld(db);
+  await removeOld(db, order.nowMs);
   return audits;
 }
 
-/** The ticks of one schedule up to `untilMs`, by the times it has in `schedule`. */
-export async function auditSchedule(
+async function auditPart(
   tx: Queryable,
-  schedule: ScheduleRecord,
-  nominalTicks: NominalTicks,
+  scheduleId: string,
+  { nominalTicks, open }: TickAuditOrder,
   untilMs: number,
-): Promise<TickAudit> {
-  const { scheduleId, cron, catchUpSeconds, auditedUntilMs } = schedule;
-  const fromMs = auditedUntilMs;
-  const ticks = nominalTicks(cron, fromMs, untilMs, MOST_TICKS);
-  const doneUntilMs = ticks.length === MOST_TICKS ? (ticks.at(-1) ?? untilMs) : Math.max(fromMs, untilMs);
-  const again = await missedTicks(tx, scheduleId, untilMs - catchUpSeconds * 1000 - TICK_GRACE_SECONDS * 1000);
-  const sinceMs = Math.min(fromMs, ...again);
-  const told = new Set(await toldTicks(tx, scheduleId, fromMs));
-  const accounted = accountTicks({
-    ticks: [...again, ...ticks.filter((tick) => !told.has(tick))],
-    runs: await runsSince(tx, scheduleId, sinceMs),
-    pauses: await listPauses(tx, scheduleId, sinceMs),
-  });
+): Promise<{ readonly accounted: readonly AccountedTick[]; readonly done: boolean }> {
+  const { rows } = await tx.query<{ audited_until: Date }>(
+    'select audited_until from schedules where schedule_id = $1 for update',
+    [scheduleId],
+  );
+  const fromMs = rows[0]?.audited_until.getTime() ?? untilMs;
+  const spans = await listSpans(tx, 0, scheduleId);
+  const found = ticksOf(spans, nominalTicks, fromMs, untilMs);
+  const doneUntilMs = found.length < MOST_TICKS ? Math.max(fromMs, untilMs) : (found.at(-1)?.atMs ?? untilMs);
+  const told = new Set(
+    await tickTimes(tx, scheduleId, 'nominal_at > to_timestamp($2::double precision / 1000)', fromMs),
+  );
+  const again = await tickTimes(tx, scheduleId, `outcome in ('waiting', 'due')`);
+  const ticks = [...again.map((atMs) => tickAt(spans, atMs)), ...found.filter(({ atMs }) => !told.has(atMs))];
+  ticks.sort((a, b) => a.atMs - b.atMs);
+  const accounted = await judgeTicks(tx, scheduleId, { ticks, open, seenUntilMs: untilMs });
   await store(tx, scheduleId, accounted);
   await tx.query(
     'update schedules set audited_until = greatest(audited_until, to_timestamp($2::double precision / 1000)) where schedule_id = $1',
     [scheduleId, doneUntilMs],
   );
-  return sumOf(scheduleId, accounted);
+  return { accounted, done: found.length < MOST_TICKS };
 }
 
-/** Those that may yet turn out to have run late. */
-async function missedTicks(tx: Queryable, scheduleId: string, sinceMs: number): Promise<number[]> {
+/** After `fromMs` and up to `untilMs`, each of the span that it falls into; the first that are looked at in one go. */
+function ticksOf(
+  spans: readonly ScheduleSpan[],
+  nominalTicks: NominalTicks,
+  fromMs: number,
+  untilMs: number,
+): NominalTick[] {
+  const ticks: NominalTick[] = [];
+  for (const span of spans) {
+    const after = Math.max(fromMs, span.fromMs);
+    const until = Math.min(untilMs, span.untilMs ?? untilMs);
+    const times = nominalTicks(span.cron, after, until, MOST_TICKS - ticks.length);
+    ticks.push(...times.map((atMs) => tickOf(span, atMs)));
+    if (ticks.length >= MOST_TICKS) break;
+  }
+  return ticks;
+}
+
+/** One that was found before has its span still. */
+const tickAt = (spans: readonly ScheduleSpan[], atMs: number): NominalTick => {
+  const span = spans.findLast(({ fromMs }) => fromMs <= atMs);
+  return span === undefined ? { atMs, overlap: 'skip', catchUpSeconds: 0 } : tickOf(span, atMs);
+};
+
+async function tickTimes(tx: Queryable, scheduleId: string, where: string, sinceMs?: number): Promise<number[]> {
   const { rows } = await tx.query<{ nominal_at: Date }>(
-    `select nominal_at from schedule_ticks where schedule_id = $1 and outcome = 'missed'
-        and nominal_at >= to_timestamp($2::double precision / 1000) order by nominal_at`,
-    [scheduleId, sinceMs],
+    `select nominal_at from schedule_ticks where schedule_id = $1 and ${where}`,
+    sinceMs === undefined ? [scheduleId] : [scheduleId, sinceMs],
   );
   return rows.map((row) => row.nominal_at.getTime());
-}
-
-/** Ticks that have told of themselves: the supervisor's. */
-async function toldTicks(tx: Queryable, scheduleId: string, sinceMs: number): Promise<number[]> {
-  const { rows } = await tx.query<{ nominal_at: Date }>(
-    `select nominal_at from schedule_ticks where schedule_id = $1 and nominal_at > to_timestamp($2::double precision / 1000)`,
-    [scheduleId, sinceMs],
-  );
-  return rows.map((row) => row.nominal_at.getTime());
-}
-
-/** Runs made for ticks since then, and those that went on then. */
-async function runsSince(tx: Queryable, scheduleId: string, sinceMs: number): Promise<TickRun[]> {
-  const { rows } = await tx.query<{
-    run_id: string;
-    nominal_at: Date;
-    requested_at: Date;
-    finished_at: Date | null;
-    skipped: string | null;
-  }>(
-    `select run_id, nominal_at, requested_at, finished_at,
-            case when state = 'skipped' then coalesce(failure ->> 'message', 'skipped') end as skipped
-       from job_runs
-      where schedule_id = $1 and nominal_at is not null
-        and (nominal_at >= to_timestamp($2::double precision / 1000)
-             or coalesce(finished_at, 'infinity') >= to_timestamp($2::double precision / 1000))
-      order by nominal_at`,
-    [scheduleId, sinceMs],
-  );
-  return rows.map((row) => ({
-    runId: row.run_id,
-    nominalAtMs: row.nominal_at.getTime(),
-    madeAtMs: row.requested_at.getTime(),
-    endedAtMs: row.finished_at?.getTime() ?? null,
-    skipped: row.skipped,
-  }));
 }
 
 async function store(tx: Queryable, scheduleId: string, ticks: readonly AccountedTick[]): Promise<void> {
@@ -128,7 +124,7 @@ async function store(tx: Queryable, scheduleId: string, ticks: readonly Accounte
      on conflict (schedule_id, nominal_at) do update
         set outcome = excluded.outcome, run_id = excluded.run_id, late_seconds = excluded.late_seconds,
             detail = excluded.detail, accounted_at = now()
-      where schedule_ticks.outcome = 'missed' and excluded.outcome <> 'missed'`,
+      where schedule_ticks.outcome in ('waiting', 'due')`,
     [
       scheduleId,
       ticks.map(({ nominalAtMs }) => nominalAtMs),
@@ -153,28 +149,31 @@ export async function recordTick(
     `insert into schedule_ticks (schedule_id, nominal_at, outcome, late_seconds)
      select schedule_id, to_timestamp($2::double precision / 1000), 'ran', $3 from schedules where schedule_id = $1
      on conflict (schedule_id, nominal_at) do update
-        set outcome = 'ran', late_seconds = excluded.late_seconds, accounted_at = now()
-      where schedule_ticks.outcome = 'missed'`,
+        set outcome = 'ran', late_seconds = excluded.late_seconds, detail = null, accounted_at = now()
+      where schedule_ticks.outcome in ('waiting', 'due')`,
     [scheduleId, nominalAtMs, Math.max(0, atMs - nominalAtMs) / 1000],
   );
 }
 
 const sumOf = (scheduleId: string, ticks: readonly AccountedTick[]): TickAudit => {
-  const count = (outcome: AccountedTick['outcome']): number => ticks.filter((tick) => tick.outcome === outcome).length;
+  const count = (outcome: TickOutcome): number => ticks.filter((tick) => tick.outcome === outcome).length;
   return {
     scheduleId,
     ran: count('ran'),
     skipped: count('skipped'),
     missed: count('missed'),
     paused: count('paused'),
+    waiting: count('waiting'),
+    due: count('due'),
     latestSeconds: Math.max(0, ...ticks.map(({ lateSeconds }) => lateSeconds ?? 0)),
   };
 };
 
-const removeOld = (db: Queryable): Promise<unknown> =>
+const removeOld = (db: Queryable, nowMs: number): Promise<unknown> =>
   db.query(
     `delete from schedule_ticks t using schedules s
-      where s.schedule_id = t.schedule_id and t.outcome <> 'missed'
-        and t.nominal_at < now() - make_interval(days => case when s.job_name is null then $2::int else $1::int end)`,
-    [KEPT_DAYS, SUPERVISOR_KEPT_DAYS],
+      where s.schedule_id = t.schedule_id and t.outcome in ('ran', 'skipped', 'paused')
+        and t.nominal_at < to_timestamp($3::double precision / 1000)
+                           - make_interval(days => case when s.job_name is null then $2::int else $1::int end)`,
+    [KEPT_DAYS, SUPERVISOR_KEPT_DAYS, nowMs],
   );

@@ -9,12 +9,15 @@ const CALL_TIMEOUT_MS = 2_000;
 const OPEN = `ExecutionStatus = 'Running' and WorkflowType = 'job'`;
 const MOST_OPEN = 200;
 const SCHEDULED_BY = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');
+const SCHEDULED_FOR = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');
 
 /** A run's workflow that Temporal has open. */
 export interface OpenJobWorkflow {
   readonly workflowId: string;
   readonly startedAt: Date;
   readonly scheduleId: string | null;
+  /** The tick it was made for; null when no schedule has made it. */
+  readonly nominalAt: Date | null;
 }
 
 /** What Temporal knows of work that nobody has begun yet. Each call is bounded and rejects with the client's own errors. */
@@ -39,7 +42,8 @@ export const createJobQueues = (client: Client) => ({
     await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
       for await (const found of client.workflow.list({ query: OPEN, pageSize: MOST_OPEN })) {
         const scheduleId = found.typedSearchAttributes.get(SCHEDULED_BY) ?? null;
-        open.push({ workflowId: found.workflowId, startedAt: found.startTime, scheduleId });
+        const nominalAt = found.typedSearchAttributes.get(SCHEDULED_FOR) ?? null;
+        open.push({ workflowId: found.workflowId, startedAt: found.startTime, scheduleId, nominalAt });
         if (open.length >= MOST_OPEN) break;
       }
     });

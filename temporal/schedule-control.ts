@@ -9,6 +9,8 @@ const LOOK_EVERY_MS = 100;
 export interface ScheduleState {
   readonly paused: boolean;
   readonly note: string | null;
+  /** Since when it is what it is, by Temporal's clock; a pause is no change of it. */
+  readonly declaredAt: Date;
   readonly nextAt: readonly Date[];
 }
 
@@ -21,7 +23,8 @@ export const createScheduleControl = (client: Client) => {
       bounded(() =>
         orNull(async () => {
           const { state, info } = await handleOf(scheduleId).describe();
-          return { paused: state.paused, note: state.note ?? null, nextAt: info.nextActionTimes };
+          const declaredAt = info.lastUpdatedAt ?? info.createdAt;
+          return { paused: state.paused, note: state.note ?? null, declaredAt, nextAt: info.nextActionTimes };
         }),
       ),
 

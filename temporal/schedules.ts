@@ -55,12 +55,18 @@ const jobSchedule = ({ scheduleId, jobName, cron, overlap, catchUpSeconds }: Job
  * Makes each schedule be there and be as declared; an operator's pause survives. Drift is told by a hash of our own
  * declaration, kept in the action's memo, because the server normalises what it stores.
  *
+ * @param pauses why those are paused that are, by their ids: one that has gone (an empty Temporal server) is made paused.
  * @returns the ids that were created or updated now.
  */
-export async function ensureSchedules(client: Client, jobs: readonly JobScheduleWanted[] = []): Promise<string[]> {
+export async function ensureSchedules(
+  client: Client,
+  jobs: readonly JobScheduleWanted[] = [],
+  pauses: ReadonlyMap<string, string> = new Map(),
+): Promise<string[]> {
   const touched: string[] = [];
   for (const wanted of [SUPERVISOR, ...jobs.map(jobSchedule)]) {
-    if ((await ensureSchedule(client, withHash(wanted))) !== 'same') touched.push(wanted.scheduleId);
+    const ensured = await ensureSchedule(client, withHash(wanted), pauses.get(wanted.scheduleId));
+    if (ensured !== 'same') touched.push(wanted.scheduleId);
   }
   return [...touched, ...(await removeRetired(client, new Set(jobs.map(({ scheduleId }) => scheduleId))))];
 }
@@ -92,9 +98,10 @@ function withHash(wanted: Wanted): Wanted & { hash: string } {
 async function ensureSchedule(
   client: Client,
   { hash, ...wanted }: Wanted & { hash: string },
+  pause?: string,
 ): Promise<'created' | 'same' | 'updated'> {
   try {
-    await client.schedule.create(wanted);
+    await client.schedule.create(pause === undefined ? wanted : { ...wanted, state: { paused: true, note: pause } });
     return 'created';
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;

@@ -25,16 +25,14 @@ export function keepSchedules(
   const control = createScheduleControl(client);
   const look = async (): Promise<void> => {
     try {
-      await records.declare(jobs); // before Temporal makes its first tick
+      const pauses = await records.declare(jobs); // before Temporal makes its first tick
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
-        const touched = await ensureSchedules(client, jobs);
+        const touched = await ensureSchedules(client, jobs, pauses);
         if (touched.length > 0) log.info({ schedules: touched }, 'schedules made or updated');
         if (trigger || touched.length > 0) await triggerSupervisor(client);
       });
-      for (const scheduleId of [SUPERVISOR_SCHEDULE_ID, ...jobs.map((job) => job.scheduleId)]) {
-        const state = await control.describe(scheduleId);
-        if (state !== null) await records.observe({ scheduleId, ...state });
-      }
+      for (const scheduleId of [SUPERVISOR_SCHEDULE_ID, ...jobs.map((job) => job.scheduleId)])
+        await records.observe(scheduleId, () => control.describe(scheduleId));
       trigger = false;
       reported = false;
     } catch (err) {

@@ -4,8 +4,12 @@ import { cancelJobRun, orderJobRun, terminateJobRun } from '../../db/job-orders'
 import { findJobRun, knownJobRuns, listEvidence, listJobRuns, listRunEvents } from '../../db/job-run-reads';
 import { createJobRunStore } from '../../db/job-runs';
 import type { Database } from '../../db/pool';
-import { listPauses, listSchedules, listTicks, recordPause } from '../../db/schedules';
+import { databaseTime, listPauses, recordPause } from '../../db/schedule-pauses';
+import { readTicks } from '../../db/schedule-ticks';
+import { listSchedules } from '../../db/schedules';
 import { DermsError } from '../../domain/errors';
+import { scheduledRuns } from '../../jobs/runner/run-ids';
+import { previousTicks } from '../../jobs/runner/schedules';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobQueues } from '../../temporal/job-queues';
 import { createScheduleControl } from '../../temporal/schedule-control';
@@ -53,22 +57,26 @@ export function createRunPort(db: Database, { queues, closedAs }: Omit<JobsInTem
 /** Schedules: their rows and ticks in Postgres, their hands in Temporal. */
 export function createSchedulePort(
   db: Database,
-  { schedules: control }: Pick<JobsInTemporal, 'schedules'>,
+  { schedules: control, queues }: Omit<JobsInTemporal, 'closedAs'>,
 ): SchedulePort {
+  const open = remembered(FRESH_MS, () => orElse(queues.openRuns(), []));
   /** In Temporal first: what fails after it, the schedule keeper sees and writes down. */
   const change = async (paused: boolean, { scheduleId, reason, actor }: ScheduleOrder): Promise<void> => {
     const note = `${actor.user}: ${reason}`;
     const there = await named(() => (paused ? control.pause(scheduleId, note) : control.resume(scheduleId, note)));
     if (!there) throw noSchedule(scheduleId);
     await db.transaction(async (tx) => {
-      await recordPause(tx, { scheduleId, paused, note });
+      await recordPause(tx, { scheduleId, paused, note, seenAt: await databaseTime(tx) });
       const action = paused ? 'schedule.pause' : 'schedule.resume';
       await appendAudit(tx, actor, { action, subject: scheduleId, outcome: 'done', detail: { reason } });
     });
   };
   return {
     list: () => listSchedules(db),
-    ticks: (scheduleId, limit) => listTicks(db, scheduleId, limit),
+    ticks: async (schedule, limit) => {
+      const nowMs = Date.now();
+      return readTicks(db, schedule, { previousTicks, open: scheduledRuns(await open('all')), nowMs, limit });
+    },
     pauses: (scheduleId, sinceMs) => listPauses(db, scheduleId, sinceMs),
     pause: (order) => change(true, order),
     resume: (order) => change(false, order),

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from '../../observability/metrics';
 import { JOB_RUN_STATES, type FinishedState } from '../../domain/job-run';
+import type { ScheduleFigures } from '../../db/job-figures';
 import { nominalTicks } from '../../jobs/runner/schedules';
-import { TASK_QUEUES } from '../../workflows/messages';
-import { auditedWindow } from './figures';
+import { SUPERVISOR_SCHEDULE_ID, TASK_QUEUES } from '../../workflows/messages';
 import { freshnessOf } from './freshness';
 import type { JobsPort } from './ports';
 import { nextQueue } from './waiting';
@@ -103,17 +103,13 @@ function registerTicks(registry: Registry, jobs: JobsPort): void {
   const registers = [registry];
   new Gauge({
     name: 'derms_schedule_ticks_unaccounted',
-    help: 'Nominal ticks of the last day that nothing accounts for; anything but 0 means that something is silent.',
+    help: 'Nominal ticks of the last day less those that are accounted for; anything but 0 means that something is silent.',
     labelNames: ['schedule'],
     registers,
     collect() {
       this.reset();
-      const read = jobs.figures();
-      for (const { scheduleId, cron, timesSinceMs, accounted } of read?.figures.ticks ?? []) {
-        const { fromMs, untilMs } = auditedWindow(read?.figures.readAtMs ?? 0);
-        const expected = nominalTicks(cron, Math.max(fromMs, timesSinceMs), untilMs, 100_000).length;
-        this.set({ schedule: scheduleId }, expected - accounted);
-      }
+      for (const [scheduleId, found] of bySchedule(jobs))
+        this.set({ schedule: scheduleId }, found === undefined ? 0 : expectedTicks(found) - found.accounted);
     },
   });
   new Counter({
@@ -123,8 +119,7 @@ function registerTicks(registry: Registry, jobs: JobsPort): void {
     registers,
     collect() {
       this.reset();
-      for (const { scheduleId, missed } of jobs.figures()?.figures.ticks ?? [])
-        this.inc({ schedule: scheduleId }, missed);
+      for (const [scheduleId, found] of bySchedule(jobs)) this.inc({ schedule: scheduleId }, found?.missed ?? 0);
     },
   });
   new Gauge({
@@ -134,8 +129,29 @@ function registerTicks(registry: Registry, jobs: JobsPort): void {
     registers,
     collect() {
       this.reset();
-      for (const { scheduleId, lastLateSeconds } of jobs.figures()?.figures.ticks ?? [])
-        this.set({ schedule: scheduleId }, lastLateSeconds ?? 0);
+      for (const [scheduleId, found] of bySchedule(jobs))
+        this.set({ schedule: scheduleId }, found?.lastLateSeconds ?? 0);
     },
   });
 }
+
+/** Every schedule of this deployment, those too that no worker has written down yet. */
+function bySchedule(jobs: JobsPort): ReadonlyMap<string, ScheduleFigures | undefined> {
+  const found = jobs.figures()?.figures.ticks ?? [];
+  const ids = [SUPERVISOR_SCHEDULE_ID, ...jobs.schedules.map(({ scheduleId }) => scheduleId)];
+  return new Map([
+    ...ids.map((scheduleId) => [scheduleId, undefined] as const),
+    ...found.map((schedule) => [schedule.scheduleId, schedule] as const),
+  ]);
+}
+
+/** More than a day of ticks, one a second. */
+const MOST_EXPECTED = 100_000;
+
+/** Each span by its own times. */
+const expectedTicks = ({ spans, window }: ScheduleFigures): number =>
+  spans.reduce((sum, { cron, fromMs, untilMs }) => {
+    const after = Math.max(fromMs, window.fromMs);
+    const until = Math.min(untilMs ?? window.untilMs, window.untilMs);
+    return sum + nominalTicks(cron, after, until, MOST_EXPECTED).length;
+  }, 0);

@@ -3,7 +3,8 @@ import type { JobFigures } from '../../db/job-figures';
 import type { JobRunOrder, JobRunOrdered } from '../../db/job-orders';
 import type { JobRunFilter, StoredEvidence, StoredRunEvent } from '../../db/job-run-reads';
 import type { JobRunRecord, JobRunSummary } from '../../db/job-run-record';
-import type { ScheduleRecord, ScheduleTick } from '../../db/schedules';
+import type { ScheduleTick } from '../../db/schedule-ticks';
+import type { ScheduleRecord } from '../../db/schedules';
 import type { FinishedState, JobRunFailure } from '../../domain/job-run';
 import type { Pause } from '../../domain/tick-accounting';
 import type { JobCatalogue } from '../../jobs/runner/declaration';
@@ -44,8 +45,8 @@ export interface RunPort {
 
 export interface SchedulePort {
   list(): Promise<ScheduleRecord[]>;
-  /** The newest first. */
-  ticks(scheduleId: string, limit: number): Promise<ScheduleTick[]>;
+  /** The newest first, up to this moment. */
+  ticks(schedule: ScheduleRecord, limit: number): Promise<ScheduleTick[]>;
   pauses(scheduleId: string, sinceMs: number): Promise<Pause[]>;
   /** @throws {DermsError} SCHEDULE_NOT_FOUND, TEMPORAL_UNAVAILABLE. */
   pause(order: ScheduleOrder): Promise<void>;

@@ -28,14 +28,14 @@ export async function runsWithoutRow({ runs }: Pick<AppPorts, 'runs'>): Promise<
   return open.filter(({ runId }) => !known.has(runId));
 }
 
-const summaryOf = ({ workflowId, startedAt, scheduleId }: OpenJobWorkflow): JobRunSummary => ({
+const summaryOf = ({ workflowId, startedAt, scheduleId, nominalAt }: OpenJobWorkflow): JobRunSummary => ({
   runId: runIdIn(workflowId),
   jobName: jobNameOf(workflowId) ?? workflowId,
   workflowId,
   state: 'waiting',
   origin: scheduleId === null ? 'temporal' : 'schedule',
   scheduleId,
-  nominalAt: null,
+  nominalAt: nominalAt?.toISOString() ?? null,
   requestedBy: scheduleId === null ? 'temporal' : `schedule ${scheduleId}`,
   requestedAt: startedAt.toISOString(),
   startedAt: null,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { StoredEvidence, StoredRunEvent } from '../../db/job-run-reads';
 import type { JobRunRecord, JobRunSummary } from '../../db/job-run-record';
-import type { ScheduleRecord, ScheduleTick } from '../../db/schedules';
+import type { ScheduleTick } from '../../db/schedule-ticks';
+import type { ScheduleRecord } from '../../db/schedules';
 import type { Pause } from '../../domain/tick-accounting';
 import type { JobDeclaration } from '../../jobs/runner/declaration';
 import { nextTicks } from '../../jobs/runner/schedules';

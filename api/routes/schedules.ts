@@ -133,7 +133,7 @@ async function find({ schedules }: AppPorts, scheduleId: string): Promise<Schedu
 async function viewOf({ schedules }: AppPorts, schedule: ScheduleRecord) {
   const nowMs = Date.now();
   const [ticks, pauses] = await Promise.all([
-    schedules.ticks(schedule.scheduleId, SHOWN_TICKS),
+    schedules.ticks(schedule, SHOWN_TICKS),
     schedules.pauses(schedule.scheduleId, nowMs),
   ]);
   return scheduleView(schedule, { ticks, pause: pauses.find(({ untilMs }) => untilMs === null) ?? null, nowMs });

@@ -79,10 +79,17 @@ export const runSchema = runSummarySchema
 
 export const tickSchema = z.strictObject({
   nominalAt: timestampSchema,
-  outcome: z.enum(TICK_OUTCOMES),
+  outcome: z
+    .enum(TICK_OUTCOMES)
+    .describe(
+      '`ran`: it was started, well or badly; `skipped`: another run stood for it, or there was nothing to do; `missed`: nothing ' +
+        'started it in its catch-up window; `paused`. Of the moment: `waiting` for a worker or its turn; `due`: nothing has ' +
+        'started it yet.',
+    ),
   runId: z.string().nullable(),
-  lateSeconds: z.number().nullable(),
-  detail: z.string().nullable(),
+  runState: runStateSchema.nullable().describe('How its run stands.'),
+  lateSeconds: z.number().nullable().describe('How long after its time a worker took it up.'),
+  detail: z.string().nullable().describe('Why, in words.'),
 });
 
 export const scheduleSchema = z
@@ -94,8 +101,10 @@ export const scheduleSchema = z
     catchUpSeconds: z.number(),
     paused: z.strictObject({ since: timestampSchema, note: z.string() }).nullable(),
     next: z.array(timestampSchema).describe('The next ten nominal ticks; while it is paused none of them runs.'),
-    last: z.array(tickSchema).describe('The last ten that are accounted for, newest first.'),
-    auditedUntil: timestampSchema,
+    last: z.array(tickSchema).describe('The last ten nominal ticks up to now, newest first.'),
+    auditedUntil: timestampSchema.describe(
+      'What became of ticks up to here is written down; of later ones it is worked out now.',
+    ),
   })
   .meta({ id: 'Schedule' });
 

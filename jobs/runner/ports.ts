@@ -3,6 +3,7 @@ import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 import type { DrillReport, DrillTargets } from '../../backups/restore/drill-report';
 import type { DrillOrder } from '../../backups/restore/run-drill';
+import type { TickOutcome } from '../../domain/tick-accounting';
 import type { LiveSystem } from '../../backups/restore/target-server';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
@@ -10,16 +11,12 @@ export interface JobPorts {
   readonly now: () => Date;
   readonly timeSeries: TimeSeriesPort;
   readonly schedules: {
-    /** Accounts for the ticks since the last time, by schedule. */
-    audit: () => Promise<
-      readonly {
+    /** Accounts for the ticks since the last time that are older than the grace, by schedule. */
+    audit: (graceSeconds: number) => Promise<
+      readonly (Readonly<Record<TickOutcome, number>> & {
         readonly scheduleId: string;
-        readonly ran: number;
-        readonly skipped: number;
-        readonly missed: number;
-        readonly paused: number;
         readonly latestSeconds: number;
-      }[]
+      })[]
     >;
   };
   /** A sentence where this deployment cannot back up its brokers: what it lacks. */

@@ -14,3 +14,25 @@ export function runIdIn(workflowId: string): string {
   const last = workflowId.slice(workflowId.lastIndexOf('/') + 1);
   return isUuid(last) ? last : runIdOfWorkflow(workflowId);
 }
+
+/** Those of open workflows that a schedule has made, by the run and the tick they are of. */
+export const scheduledRuns = (
+  workflows: readonly {
+    readonly workflowId: string;
+    readonly startedAt: Date;
+    readonly scheduleId: string | null;
+    readonly nominalAt: Date | null;
+  }[],
+) =>
+  workflows.flatMap(({ workflowId, startedAt, scheduleId, nominalAt }) =>
+    scheduleId === null || nominalAt === null
+      ? []
+      : [
+          {
+            runId: runIdIn(workflowId),
+            scheduleId,
+            nominalAtMs: nominalAt.getTime(),
+            startedAtMs: startedAt.getTime(),
+          },
+        ],
+  );

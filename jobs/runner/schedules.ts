@@ -58,6 +58,12 @@ export const nextTicks = (cron: string, afterMs: number, count: number): number[
     .nextRuns(count, new Date(afterMs))
     .map((tick) => tick.getTime());
 
+/** The newest `count` nominal ticks up to `untilMs`, that moment included; newest first, ms since the epoch. */
+export const previousTicks = (cron: string, untilMs: number, count: number): number[] =>
+  parse(cron)
+    .previousRuns(count, new Date(untilMs + 1))
+    .map((tick) => tick.getTime());
+
 /** @throws when it is no cron expression of five fields (six with seconds first, for tests), or an ambiguous one. */
 export function checkSchedule({ cron, catchUpSeconds }: JobSchedule): void {
   parse(cron);

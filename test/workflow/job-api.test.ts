@@ -272,7 +272,7 @@ describe('schedules', () => {
       await client.schedule.getHandle('job-example').delete();
       await sleep(1_500);
     });
-    const audits = await auditTicks(db, nominalTicks, Date.now(), 1);
+    const audits = await auditTicks(db, { nominalTicks, open: [], nowMs: Date.now(), graceSeconds: 1 });
     const example = audits.find(({ scheduleId }) => scheduleId === 'job-example')!;
     expect(example.ran).toBeGreaterThan(2);
     expect(example.paused).toBeGreaterThanOrEqual(2);

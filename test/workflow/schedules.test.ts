@@ -1,6 +1,13 @@
-import { ensureSchedules } from '../../temporal/schedules';
+import { listPauses } from '../../db/schedule-pauses';
+import { listSpans } from '../../db/schedules';
+import { loadJobs } from '../../jobs/runner/load-jobs';
+import { deployedSchedules, nextTicks } from '../../jobs/runner/schedules';
+import { createScheduleControl } from '../../temporal/schedule-control';
+import { ensureSchedules, type JobScheduleWanted } from '../../temporal/schedules';
+import { keepSchedules } from '../../worker/schedule-keeper';
+import { createScheduleRecords } from '../../worker/schedule-records';
 import { SUPERVISOR_SCHEDULE_ID } from '../../workflows/messages';
-import { createTestNamespace, eventually, type TestNamespace } from '../support/servers';
+import { createTestDatabase, createTestNamespace, eventually, testLog, type TestNamespace } from '../support/servers';
 
 let temporal: TestNamespace;
 beforeEach(async () => {
@@ -47,5 +54,67 @@ describe('ensureSchedules', () => {
     const { state, spec } = await handle.describe();
     expect(state).toMatchObject({ paused: true, note: 'the grid is under repair' });
     expect(spec.intervals?.[0]?.every).toBe(60_000);
+  });
+});
+
+describe('the times of a schedule', () => {
+  const declared = deployedSchedules(loadJobs(), 'production').map(({ cron }) => cron);
+  const crons = [
+    ...new Set([...declared, '*/7 * * * *', '0 4 1 1,4,7,10 *', '0 0 29 2 *', '30 2 * * 0', '5,35 1-5/2 * * *']),
+  ];
+  const named = crons.map((cron, index) => ({ ...nightly, scheduleId: `job-times-${String(index)}`, cron }));
+
+  it('are the same to Temporal as to the audit: UTC, without any summer time', async () => {
+    await ensureSchedules(temporal.client, named);
+    const control = createScheduleControl(temporal.client);
+    for (const { scheduleId, cron } of named) {
+      const told = await eventually(async () => {
+        const described = await control.describe(scheduleId);
+        expect(described?.nextAt).toHaveLength(10);
+        return described!.nextAt.map((time) => time.toISOString());
+      });
+      const first = Date.parse(told[0]!);
+      expect([cron, nextTicks(cron, first - 1, 10).map((tick) => new Date(tick).toISOString())]).toEqual([cron, told]);
+    }
+  });
+});
+
+describe('the keeper of schedules', () => {
+  it('writes down since when times hold, and makes a schedule that has gone again as paused as it was', async () => {
+    const database = await createTestDatabase();
+    const { client } = temporal;
+    const { db } = database;
+    let stop: () => void = () => undefined;
+    const keep = (jobs: readonly JobScheduleWanted[]): void => {
+      stop();
+      stop = keepSchedules(client, jobs, createScheduleRecords(db), testLog);
+    };
+    try {
+      keep([nightly]);
+      const handle = client.schedule.getHandle('job-nightly');
+      await eventually(() => handle.describe());
+      await handle.pause('the vault is full');
+      keep([nightly]);
+      await eventually(async () => expect(await listPauses(db, 'job-nightly', 0)).toHaveLength(1));
+
+      await handle.delete(); // as on an empty server
+      keep([nightly]);
+      await eventually(async () => {
+        expect((await handle.describe()).state).toMatchObject({ paused: true, note: 'the vault is full' });
+      });
+
+      keep([{ ...nightly, cron: '45 2 * * *' }]);
+      await eventually(async () => expect(await listSpans(db, 0, 'job-nightly')).toHaveLength(2));
+      const { info, state } = await handle.describe();
+      expect(await listSpans(db, 0, 'job-nightly')).toMatchObject([
+        { cron: '15 2 * * *', untilMs: info.lastUpdatedAt!.getTime() },
+        { cron: '45 2 * * *', fromMs: info.lastUpdatedAt!.getTime(), untilMs: null },
+      ]);
+      expect(state.paused).toBe(true);
+      expect(await listPauses(db, 'job-nightly', 0)).toMatchObject([{ untilMs: null, note: 'the vault is full' }]);
+    } finally {
+      stop();
+      await database.drop();
+    }
   });
 });

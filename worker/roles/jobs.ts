@@ -4,9 +4,11 @@ import { createJobActivities } from '../../activities/jobs';
 import { createJobRunStore } from '../../db/job-runs';
 import { auditTicks } from '../../db/tick-audit';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { scheduledRuns } from '../../jobs/runner/run-ids';
 import { nominalTicks } from '../../jobs/runner/schedules';
 import { createBrokerAgents } from '../../temporal/broker-agents';
 import { closedWorkflow } from '../../temporal/closed-workflow';
+import { createJobQueues } from '../../temporal/job-queues';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
 import { openBackupVault } from '../../backups/vault';
@@ -33,6 +35,8 @@ async function main(): Promise<void> {
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
+  const queues = createJobQueues(client);
+
   void removeDrillLeftovers(drillFolder(settings), log); // never rejects
   const vault = await openBackupVault(settings);
   if (vault !== null) void tellStorageRules(() => checkStorageRules(settings), role); // never rejects
@@ -47,7 +51,12 @@ async function main(): Promise<void> {
       logOf: (fields) => log.child(fields),
       job: {
         now: () => new Date(),
-        schedules: { audit: () => auditTicks(db, nominalTicks, Date.now()) },
+        schedules: {
+          audit: async (graceSeconds) => {
+            const open = scheduledRuns(await queues.openRuns());
+            return auditTicks(db, { nominalTicks, open, nowMs: Date.now(), graceSeconds });
+          },
+        },
         timeSeries: createTimeSeriesPort(db, settings),
         mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),

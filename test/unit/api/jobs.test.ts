@@ -214,13 +214,14 @@ describe('the list of runs', () => {
     const under = await start({
       runs: {
         ...runsInMemory(aFinishedRun()),
-        openWorkflows: () => Promise.resolve([{ workflowId, startedAt, scheduleId: 'job-example' }]),
+        openWorkflows: () =>
+          Promise.resolve([{ workflowId, startedAt, scheduleId: 'job-example', nominalAt: startedAt }]),
         workersOf: () => Promise.resolve(0),
       },
     });
     const { body } = await under.call('GET', '/api/runs', { as: 'viewer' });
     expect(body.items).toMatchObject([
-      { runId, state: 'waiting', origin: 'schedule', scheduleId: 'job-example' },
+      { runId, state: 'waiting', origin: 'schedule', scheduleId: 'job-example', nominalAt: '2026-05-01T12:00:00.000Z' },
       { runId: RUN, state: 'succeeded' },
     ]);
     const one = await under.call('GET', `/api/runs/${runId}`, { as: 'viewer' });

@@ -306,3 +306,59 @@ describe('cancel-run', () => {
     expect((await derms('cancel-run', RUN)).err).toContain('--reason is needed');
   });
 });
+
+describe('schedules and schedule', () => {
+  const nightly = {
+    ...{ scheduleId: 'job-example', jobName: 'example', cron: '15 2 * * *', overlap: 'skip' as const },
+    ...{ catchUpSeconds: 43_200, declaredAt: '2026-04-01T00:00:00.000Z', auditedUntilMs: 0 },
+  };
+  const aTick = { runId: null, runState: null, lateSeconds: null, detail: null };
+  const schedules: NonNullable<Given['schedules']> = {
+    list: () => Promise.resolve([nightly]),
+    pauses: () => Promise.resolve([]),
+    ticks: () =>
+      Promise.resolve([
+        {
+          ...{ nominalAt: '2026-05-01T02:15:00.000Z', outcome: 'ran', runId: RUN, runState: 'failed' },
+          ...{ lateSeconds: 312.4, detail: 'waited 312 s for a worker; STORE_FULL, no room' },
+        },
+        { ...aTick, nominalAt: '2026-04-30T02:15:00.000Z', outcome: 'missed' },
+        { ...aTick, nominalAt: '2026-04-29T02:15:00.000Z', outcome: 'paused', detail: 'olga: works' },
+      ]),
+  };
+
+  it('show when each runs next, what became of its last time, and of the ten before', async () => {
+    await startApi({ schedules });
+    const { code, out } = await derms('schedules');
+    expect(code).toBe(0);
+    expect(out.split('\n')[1]).toMatch(
+      /^job-example {2}15 2 \* \* \* +20\d\d-\d\d-\d\d 02:15:00 {2}2026-05-01 02:15:00 {2}ran, failed +1 ran, 1 missed, 1 paused$/,
+    );
+  });
+
+  it('show one with each of its last times in words, and its next ones', async () => {
+    await startApi({ schedules });
+    const { code, out } = await derms('schedule', 'show', 'job-example');
+    expect(code).toBe(0);
+    expect(out.split('\n').slice(0, 7)).toEqual([
+      'job-example: 15 2 * * *, UTC. A tick is caught up with within 12 h; while the run before it goes on it is skipped.',
+      '',
+      'last',
+      `  2026-05-01 02:15:00  ran, failed  5 min late  run ${RUN}  waited 312 s for a worker; STORE_FULL, no room`,
+      '  2026-04-30 02:15:00  missed',
+      expect.stringMatching(/^ {2}2026-04-29 02:15:00 {2}paused +olga: works$/),
+      '',
+    ]);
+    expect(out).toMatch(/next\n( {2}20\d\d-\d\d-\d\d 02:15:00 {2}in .*\n){10}$/);
+  });
+
+  it('say first of all that one is paused, by whom and why', async () => {
+    const pause = { fromMs: Date.parse('2026-04-29T01:00:00Z'), untilMs: null, note: 'olga: works' };
+    await startApi({ schedules: { ...schedules, pauses: () => Promise.resolve([pause]) } });
+    expect((await derms('schedules')).out).toContain('paused: olga: works');
+    expect((await derms('schedule', 'show', 'job-example')).out.split('\n')[1]).toBe(
+      'Paused since 2026-04-29 01:00:00: olga: works. Nothing below under "next" runs.',
+    );
+    expect((await derms('schedule', 'stop', 'job-example')).code).toBe(2);
+  });
+});
