@@ -210,8 +210,10 @@ export const ERROR_PAGES = {
   TOO_MANY_REQUESTS: {
     status: 429,
     title: 'Too many attempts',
-    meaning: 'There were too many failed log-ins in a row, or there are too many open event streams.',
-    remedy: 'Wait as long as `Retry-After` says, then try again; close streams that nobody reads.',
+    meaning:
+      'There were too many failed log-ins in a row, there are too many open event streams, or too many plans are asked for at once.',
+    remedy:
+      'Wait as long as `Retry-After` says, then try again; close streams that nobody reads; ask for one plan after the other.',
   },
   DATABASE_UNAVAILABLE: {
     status: 503,

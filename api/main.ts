@@ -26,6 +26,7 @@ import { createTokens } from './auth/tokens';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
+import { createPlanningTurns } from './planning/turns';
 import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
@@ -51,6 +52,8 @@ const CONFIRM_CANCEL_MS = 5_000;
 const PROBE_MS = 1_800;
 /** Open event streams: a console has one or two. */
 const STREAMS = { perUser: 10, inAll: 200 };
+/** Eight plans of the largest trees take about as long as one may wait here; the rest of a request's time is for its own. */
+const PLANNING = { mostWaiting: 8, waitMs: 5_000 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
@@ -151,6 +154,7 @@ async function main(): Promise<void> {
     runs,
     schedules: createSchedulePort(db, temporal.jobs),
     streams: createStreamPlaces(STREAMS),
+    planning: createPlanningTurns(PLANNING),
     workflows: temporal.workflows,
     emergencyStop: createEmergencyStopPort({
       ...{ db, log },

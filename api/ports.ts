@@ -23,6 +23,7 @@ import type { StreamPlaces } from './stream-places';
 import type { JobsPort, RunPort, SchedulePort } from './jobs/ports';
 import type { HealthMonitor } from './health/monitor';
 import type { ApiMetrics } from './metrics';
+import type { PlanningTurns } from './planning/turns';
 
 /** Everything the API stands on; `main.ts` joins it to Postgres, Temporal and the broker, tests to plain objects. */
 export interface AppPorts {
@@ -42,6 +43,7 @@ export interface AppPorts {
   readonly runs: RunPort;
   readonly schedules: SchedulePort;
   readonly streams: StreamPlaces;
+  readonly planning: PlanningTurns;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
   readonly envelopes: EnvelopePort;
   readonly plans: PlanPort;

@@ -1,6 +1,8 @@
+import { defaultPolicyNumbers } from '../config/policy';
 import { LevelCurves } from '../domain/allocation/level-curves';
 import type { LevelProblem } from '../domain/allocation/level-solver';
 import type { Device, FeederNode, TreeSnapshot } from '../domain/fleet';
+import { setpointTtlSeconds } from '../domain/setpoint-life';
 import type { ModelDevice, Stretch, TreeModel } from './highs-model';
 
 /** Children of each node on the three upper of four levels: 1, 5, 25 and 125 nodes. */
@@ -59,7 +61,7 @@ export function chargersOfWhichHalfWait(devices: number): TreeSnapshot {
   return {
     nowMs: Date.UTC(2026, 5, 1, 12),
     mode: 'automatic',
-    settings: SETTINGS,
+    settings: planSettings(10),
     feeders,
     devices: Array.from({ length: devices }, (_, index) => charger(index)),
     dispatches: [],
@@ -86,7 +88,7 @@ function modelDevice(index: number): ModelDevice {
 }
 
 function curvesOf(devices: readonly ModelDevice[]): LevelCurves {
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(devices.length);
   for (const { node, wantKw, stretches } of devices) {
     curves.device(node);
     for (const { sign, fromLevel, toLevel, kw } of stretches) {
@@ -121,20 +123,9 @@ const charger = (index: number): Device => ({
   waitedUntilMs: null,
 });
 
-const SETTINGS: TreeSnapshot['settings'] = {
-  intervalSeconds: 10,
-  staleSeconds: 30,
-  offlineSeconds: 180,
-  setpointTtlSeconds: 60,
-  deadbandKw: 0.1,
-  followingToleranceKw: 0.5,
-  followingToleranceShare: 0.05,
-  settleSeconds: 5,
-  notFollowingAfterCycles: 3,
-  notFollowingRetrySeconds: 300,
-  heldWithinShare: 0.02,
-  growthShare: 0.1,
-  rotationSeconds: 900,
-  leastWaitSeconds: 60,
-  evUrgencyMost: 2,
-};
+/** What the policy has by default. */
+const planSettings = (intervalSeconds: number): TreeSnapshot['settings'] => ({
+  ...defaultPolicyNumbers(),
+  intervalSeconds,
+  setpointTtlSeconds: setpointTtlSeconds(intervalSeconds),
+});

@@ -2,7 +2,9 @@
  * An allocation as a linear or quadratic program in the CPLEX LP format, for the solver that ours is held against.
  *
  * Each stretch of a device's curve is a variable that may move it away from its want; the flow of each node is a variable
- * within its limits. What a stretch costs is up to the caller: any cost that rises with the level has the same optimum.
+ * within its limits. So a node is one row over its own devices and the flows of its children, which HiGHS solves three
+ * times as fast as rows over all devices below. What a stretch costs is up to the caller: any cost that rises with the
+ * level has the same optimum.
  */
 
 /** A stretch of a device's curve, counted from its want outwards. */
@@ -35,17 +37,10 @@ export interface StretchCost {
   readonly quadratic: number;
 }
 
-/**
- * How a node's limit is written: as the sum of all devices below it, or as its own devices and the flows of its children,
- * which has fewer numbers and is quicker to solve.
- */
-export type LimitRows = 'sums' | 'flows';
-
 /** The program's text; `costOf` prices each stretch. */
 export function programOf(
   { parents, high, low, devices }: TreeModel,
   costOf: (stretch: Stretch) => StretchCost,
-  rows: LimitRows = 'flows',
 ): string {
   const linear: string[] = [];
   const quadratic: string[] = [];
@@ -53,18 +48,17 @@ export function programOf(
   const sums: string[][] = parents.map((_, node) => [`f${String(node)}`]);
   const wants = parents.map(() => 0);
   parents.forEach((parent, node) => {
-    if (parent >= 0 && rows === 'flows') sums[parent]?.push(`- f${String(node)}`);
+    if (parent >= 0) sums[parent]?.push(`- f${String(node)}`);
     bounds.push(`${numberText(low[node] ?? -Infinity)} <= f${String(node)} <= ${numberText(high[node] ?? Infinity)}`);
   });
   devices.forEach(({ node, wantKw, stretches }, device) => {
-    const nodes = rows === 'flows' ? [node] : pathUp(parents, node);
-    for (const at of nodes) wants[at] = (wants[at] ?? 0) + wantKw;
+    wants[node] = (wants[node] ?? 0) + wantKw;
     stretches.forEach((stretch, place) => {
       const name = `s${String(device)}_${String(place)}`;
       const cost = costOf(stretch);
       if (cost.linear !== 0) linear.push(`+ ${numberText(cost.linear)} ${name}`);
       if (cost.quadratic !== 0) quadratic.push(`+ ${numberText(cost.quadratic)} ${name} ^ 2`);
-      for (const at of nodes) sums[at]?.push(`${stretch.sign > 0 ? '-' : '+'} ${name}`);
+      sums[node]?.push(`${stretch.sign > 0 ? '-' : '+'} ${name}`);
       bounds.push(`0 <= ${name} <= ${numberText(stretch.kw)}`);
     });
   });
@@ -79,9 +73,6 @@ export function programOf(
     'End',
   ].join('\n');
 }
-
-const pathUp = (parents: readonly number[], node: number): number[] =>
-  node < 0 ? [] : [node, ...pathUp(parents, parents[node] ?? -1)];
 
 /** The format takes no line over 560 characters. */
 function inLines(terms: readonly string[]): string {

@@ -7,7 +7,7 @@ import { encodeSnapshot } from './snapshot-codec';
 import { DISPATCH_IN_FORCE, readTreeSnapshot, type PolicyNumbers } from './tree-snapshot';
 
 /** Names the rules a stored plan was made by; raise it when the same input may give other setpoints. */
-export const SOLVER_VERSION = 'level-curves-2';
+export const SOLVER_VERSION = 'level-curves-3';
 
 /** 40001: another transaction changed what we had read; the picture is taken anew. */
 const SERIALIZATION_FAILURE = '40001';

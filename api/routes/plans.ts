@@ -1,3 +1,4 @@
+import { setImmediate as othersFirst } from 'node:timers/promises';
 import { v4 as uuidv4 } from 'uuid';
 import { z } from 'zod';
 import type { StoredCycle } from '../../db/stored-cycles';
@@ -29,11 +30,13 @@ export const planRoutes: readonly Route[] = [
       at: timeSchema.optional().describe('The plan in force at this moment; default: the latest.'),
     }),
     answers: { 200: { description: 'The reasons, in words and as data.', schema: deviceWhySchema } },
-    errors: ['DEVICE_NOT_FOUND', 'CYCLE_NOT_FOUND', 'CYCLE_NOT_REPLAYABLE'],
+    errors: ['DEVICE_NOT_FOUND', 'CYCLE_NOT_FOUND', 'CYCLE_NOT_REPLAYABLE', 'TOO_MANY_REQUESTS'],
     handle: async ({ params: { deviceId }, query: { at } }, ports) => {
       const { rootFeederId } = await ports.devices.read(deviceId);
-      const stored = await ports.plans.cycle({ rootFeederId, cycle: null, chainId: null, at: at ?? null });
-      const why = explainDevice(stored.tree, planTree(stored.tree), deviceId);
+      const { stored, why } = await ports.planning.take(async () => {
+        const cycle = await ports.plans.cycle({ rootFeederId, cycle: null, chainId: null, at: at ?? null });
+        return { stored: cycle, why: explainDevice(cycle.tree, planTree(cycle.tree), deviceId) };
+      });
       if (why === null) {
         const message = `Cycle ${String(stored.record.cycle)} of ${rootFeederId} knows no device ${deviceId}: it is not enabled, or was not there yet.`;
         throw new DermsError('CYCLE_NOT_FOUND', message);
@@ -62,13 +65,16 @@ export const planRoutes: readonly Route[] = [
       limit: pageLimit(10_000, 100),
     }),
     answers: { 200: { description: 'The cycle.', schema: cycleStorySchema } },
-    errors: ['FEEDER_NOT_FOUND', 'CYCLE_NOT_FOUND', 'CYCLE_NOT_REPLAYABLE'],
+    errors: ['FEEDER_NOT_FOUND', 'CYCLE_NOT_FOUND', 'CYCLE_NOT_REPLAYABLE', 'TOO_MANY_REQUESTS'],
     handle: async ({ params: { feederId, cycle }, query: { chainId, limit } }, ports) => {
       const { rootFeederId } = await ports.feeders.read(feederId);
       const number = cycle === 'latest' ? null : Number(cycle);
-      const stored = await ports.plans.cycle({ rootFeederId, cycle: number, chainId: chainId ?? null, at: null });
+      const question = { rootFeederId, cycle: number, chainId: chainId ?? null, at: null };
+      const { stored, plan } = await ports.planning.take(async () => {
+        const found = await ports.plans.cycle(question);
+        return { stored: found, plan: planTree(found.tree) };
+      });
       const { tree, record } = stored;
-      const plan = planTree(tree);
       const notes: Record<string, number> = {};
       for (const { explanation } of plan.devices) notes[explanation.note] = (notes[explanation.note] ?? 0) + 1;
       const story = planStory({ rootFeederId, tree, plan, differences: againstInForce(tree, plan), limit });
@@ -90,23 +96,35 @@ export const planRoutes: readonly Route[] = [
     params: feederParams,
     body: whatIfBody,
     answers: { 200: { description: 'The plan; nothing was done.', schema: planSchema } },
-    errors: ['FEEDER_NOT_FOUND', 'DEVICE_NOT_FOUND', 'DISPATCH_NOT_FOUND', 'CYCLE_NOT_FOUND', 'CYCLE_NOT_REPLAYABLE'],
+    errors: [
+      'FEEDER_NOT_FOUND',
+      'DEVICE_NOT_FOUND',
+      'DISPATCH_NOT_FOUND',
+      'CYCLE_NOT_FOUND',
+      'CYCLE_NOT_REPLAYABLE',
+      'TOO_MANY_REQUESTS',
+    ],
     audit: { action: 'plan.what-if', subject: ({ params }) => params.feederId },
     handle: async ({ params: { feederId }, body }, ports) => {
       const { rootFeederId } = await ports.feeders.read(feederId);
-      const stored =
-        body.cycle === undefined
-          ? null
-          : await ports.plans.cycle({ rootFeederId, cycle: body.cycle, chainId: body.chainId ?? null, at: null });
-      const tree = stored?.tree ?? (await presentTree(ports, rootFeederId));
-      const asked = changed(tree, whatIfOf(body, feederId, tree));
-      const plan = planTree(asked);
-      const before = stored === null ? null : planTree(tree);
-      const differences = before === null ? againstInForce(tree, plan) : againstPlan(before, plan);
-      return answer(200, {
-        ...planStory({ rootFeederId, tree: asked, plan, differences, limit: body.limit }),
-        basis: stored === null ? basisNow(tree) : basisOf(stored),
-        replay: stored === null || before === null ? null : replayOf(stored, before),
+      return ports.planning.take(async () => {
+        const stored =
+          body.cycle === undefined
+            ? null
+            : await ports.plans.cycle({ rootFeederId, cycle: body.cycle, chainId: body.chainId ?? null, at: null });
+        const tree = stored?.tree ?? (await presentTree(ports, rootFeederId));
+        const asked = changed(tree, whatIfOf(body, feederId, tree));
+        await othersFirst();
+        const plan = planTree(asked);
+        await othersFirst();
+        const before = stored === null ? null : planTree(tree);
+        await othersFirst();
+        const differences = before === null ? againstInForce(tree, plan) : againstPlan(before, plan);
+        return answer(200, {
+          ...planStory({ rootFeederId, tree: asked, plan, differences, limit: body.limit }),
+          basis: stored === null ? basisNow(tree) : basisOf(stored),
+          replay: stored === null || before === null ? null : replayOf(stored, before),
+        });
       });
     },
   }),

@@ -70,11 +70,20 @@ export class BreakpointRuns {
 
   /** Takes the breakpoint that `peek` shows; answers the heap that remains, settled. */
   take(end: RunEnd, heap: number): number {
-    const rest = this.without(end, heap);
     if (end === 'highest') this.last[heap] = whole(this.last, heap) - 1;
     else this.first[heap] = whole(this.first, heap) + 1;
-    const emptied = whole(this.first, heap) > whole(this.last, heap);
-    return this.settle(end, emptied ? rest : this.join(end, heap, rest));
+    const isEmptied = whole(this.first, heap) > whole(this.last, heap);
+    if (!isEmptied && this.isStillFirst(end, heap)) return heap;
+    const rest = this.without(end, heap);
+    return this.settle(end, isEmptied ? rest : this.join(end, heap, rest));
+  }
+
+  /** The usual case: what follows in the run comes before all other runs too, and the heap stays as it is. */
+  private isStillFirst(end: RunEnd, heap: number): boolean {
+    const links = end === 'highest' ? this.highest : this.lowest;
+    const left = whole(links.left, heap);
+    const right = whole(links.right, heap);
+    return (left < 0 || !this.precedes(end, left, heap)) && (right < 0 || !this.precedes(end, right, heap));
   }
 
   private without(end: RunEnd, top: number): number {
@@ -87,7 +96,8 @@ export class BreakpointRuns {
   }
 
   private precedes(end: RunEnd, a: number, b: number): boolean {
-    const [levelA, levelB] = [real(this.levels, this.peek(end, a)), real(this.levels, this.peek(end, b))];
+    const levelA = real(this.levels, this.peek(end, a));
+    const levelB = real(this.levels, this.peek(end, b));
     return end === 'highest' ? levelA > levelB : levelA < levelB;
   }
 }

@@ -10,12 +10,23 @@ import { real, whole } from './packed';
 export class LevelCurves {
   private devices = 0;
   private points = 0;
-  private nodes = new Int32Array(FIRST_CAPACITY);
-  private firstPoints = new Int32Array(FIRST_CAPACITY);
-  private highFloors = new Float64Array(FIRST_CAPACITY);
-  private lowCeilings = new Float64Array(FIRST_CAPACITY);
-  private levels = new Float64Array(FIRST_CAPACITY);
-  private powers = new Float64Array(FIRST_CAPACITY);
+  private nodes: Int32Array;
+  private firstPoints: Int32Array;
+  private highFloors: Float64Array;
+  private lowCeilings: Float64Array;
+  private levels: Float64Array;
+  private powers: Float64Array;
+
+  /** Has room for as many devices at first, and for four points of each; it grows as needed. */
+  constructor(expectedDevices: number) {
+    const devices = Math.max(1, expectedDevices);
+    this.nodes = new Int32Array(devices);
+    this.firstPoints = new Int32Array(devices);
+    this.highFloors = new Float64Array(devices);
+    this.lowCeilings = new Float64Array(devices);
+    this.levels = new Float64Array(4 * devices);
+    this.powers = new Float64Array(4 * devices);
+  }
 
   /**
    * Begins the curve of the next device; its points follow with `point`. Devices are numbered in the order they come.
@@ -104,8 +115,6 @@ export class LevelCurves {
     this.powers = grown(this.powers, new Float64Array(2 * this.points));
   }
 }
-
-const FIRST_CAPACITY = 64;
 
 function grown<Values extends Float64Array | Int32Array>(from: Values, to: Values): Values {
   to.set(from);

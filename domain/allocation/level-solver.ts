@@ -16,9 +16,9 @@
  * that takes the end of the axis. The limits of a descendant are kept before those of its ancestors.
  */
 import { BreakpointRuns, type RunEnd } from './breakpoint-runs';
+import { breakpointsByNode, type Breakpoints } from './breakpoints';
 import type { LevelCurves } from './level-curves';
 import { addTo, real, whole } from './packed';
-import { sortByLevel } from './sort-by-level';
 
 /** What the devices below each node may sum to. Nodes are indices; a parent has a smaller index than its children. */
 export interface LevelProblem {
@@ -106,14 +106,12 @@ interface SweepEnd {
 }
 
 interface Sweep {
-  readonly levels: Float64Array;
-  /** Change of slope of the high and of the low curves at each breakpoint, seen from left to right. */
-  readonly highBend: Float64Array;
-  readonly lowBend: Float64Array;
+  readonly breakpoints: Breakpoints;
   readonly runs: BreakpointRuns;
   readonly fromAbove: SweepEnd;
   readonly fromBelow: SweepEnd;
-  breakpoints: number;
+  /** Breakpoints added behind all others, at most two per node. */
+  cuts: number;
 }
 
 /**
@@ -122,7 +120,8 @@ interface Sweep {
  */
 function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
   const { sign, end } = side;
-  const [own, other] = sign > 0 ? [sweep.highBend, sweep.lowBend] : [sweep.lowBend, sweep.highBend];
+  const { levels, highBends, lowBends } = sweep.breakpoints;
+  const [own, other] = sign > 0 ? [highBends, lowBends] : [lowBends, highBends];
   const opposite = (sign > 0 ? sweep.fromBelow : sweep.fromAbove).reached;
   const room = real(side.roomKw, node);
   let sum = real(side.sumKw, node);
@@ -135,7 +134,7 @@ function narrow(sweep: Sweep, side: SweepEnd, node: number): void {
   let next = level;
   while (heap >= 0) {
     const breakpoint = sweep.runs.peek(end, heap);
-    next = sign * real(sweep.levels, breakpoint);
+    next = sign * real(levels, breakpoint);
     const step = slope * Math.max(level - next, 0);
     if (sum - step <= room + LIMIT_TOLERANCE_KW) break;
     sum -= step;
@@ -163,11 +162,12 @@ function cutOff(
   side: SweepEnd,
   cut: { level: number; high: number; low: number; node: number; heap: number },
 ): number {
-  const breakpoint = sweep.breakpoints;
-  sweep.breakpoints += 1;
-  sweep.levels[breakpoint] = cut.level;
-  sweep.highBend[breakpoint] = cut.high;
-  sweep.lowBend[breakpoint] = cut.low;
+  const { levels, highBends, lowBends, count } = sweep.breakpoints;
+  const breakpoint = count + sweep.cuts;
+  sweep.cuts += 1;
+  levels[breakpoint] = cut.level;
+  highBends[breakpoint] = cut.high;
+  lowBends[breakpoint] = cut.low;
   const run = sweep.runs.add(breakpoint, breakpoint);
   const other = side === sweep.fromAbove ? sweep.fromBelow : sweep.fromAbove;
   other.heap[cut.node] = sweep.runs.join(other.end, whole(other.heap, cut.node), run);
@@ -182,17 +182,15 @@ function joinParent(sweep: Sweep, node: number, parent: number): void {
   }
 }
 
-/** Everything sorted and each node with its own devices only; children are joined on the way up. */
-function startSweep(problem: LevelProblem): Sweep {
-  const { curves, parentOf, roomHighKw, roomLowKw } = problem;
+/** Each node with its own devices only; children are joined on the way up. */
+function startSweep({ curves, parentOf, roomHighKw, roomLowKw }: LevelProblem): Sweep {
   const nodes = parentOf.length;
-  const packed = breakpointsByNode(curves, nodes);
-  const { levels, highBend, lowBend, startOfNode } = packed;
-  const runs = new BreakpointRuns(levels, 3 * nodes);
+  const breakpoints = breakpointsByNode(curves, nodes);
+  const runs = new BreakpointRuns(breakpoints.levels, 3 * nodes);
   const fromAbove: SweepEnd = {
     end: 'highest',
     sign: 1,
-    reached: new Float64Array(nodes).fill(packed.axisEnd),
+    reached: new Float64Array(nodes).fill(breakpoints.axisEnd),
     sumKw: new Float64Array(nodes),
     roomKw: roomHighKw,
     heap: new Int32Array(nodes).fill(-1),
@@ -200,18 +198,18 @@ function startSweep(problem: LevelProblem): Sweep {
   const fromBelow: SweepEnd = {
     end: 'lowest',
     sign: -1,
-    reached: new Float64Array(nodes).fill(packed.axisStart),
+    reached: new Float64Array(nodes).fill(breakpoints.axisStart),
     sumKw: new Float64Array(nodes),
     roomKw: roomLowKw.map((kw) => -kw),
     heap: new Int32Array(nodes).fill(-1),
   };
   for (let node = 0; node < nodes; node += 1) {
-    const run = runs.add(whole(startOfNode, node), whole(startOfNode, node + 1) - 1);
+    const run = runs.add(whole(breakpoints.startOfNode, node), whole(breakpoints.endOfNode, node) - 1);
     fromAbove.heap[node] = run;
     fromBelow.heap[node] = run;
   }
   for (let device = 0; device < curves.deviceCount; device += 1) addEndsOf(curves, device, fromAbove, fromBelow);
-  return { levels, highBend, lowBend, runs, fromAbove, fromBelow, breakpoints: packed.count };
+  return { breakpoints, runs, fromAbove, fromBelow, cuts: 0 };
 }
 
 function addEndsOf(curves: LevelCurves, device: number, fromAbove: SweepEnd, fromBelow: SweepEnd): void {
@@ -221,138 +219,4 @@ function addEndsOf(curves: LevelCurves, device: number, fromAbove: SweepEnd, fro
   const node = curves.nodeOf(device);
   addTo(fromAbove.sumKw, node, Math.max(curves.kwAtPoint(last), curves.highFloorOf(device)));
   addTo(fromBelow.sumKw, node, -Math.min(curves.kwAtPoint(first), curves.lowCeilingOf(device)));
-}
-
-interface PackedBreakpoints {
-  /**
-   * Ascending within each node's stretch `startOfNode[node] .. startOfNode[node + 1]`, with room behind for two cuts
-   * per node.
-   */
-  readonly levels: Float64Array;
-  readonly highBend: Float64Array;
-  readonly lowBend: Float64Array;
-  readonly startOfNode: Int32Array;
-  readonly count: number;
-  readonly axisStart: number;
-  readonly axisEnd: number;
-}
-
-function breakpointsByNode(curves: LevelCurves, nodes: number): PackedBreakpoints {
-  const raw = rawBreakpoints(curves);
-  const startOfNode = new Int32Array(nodes + 1);
-  for (let i = 0; i < raw.count; i += 1) {
-    const after = whole(raw.node, i) + 1;
-    startOfNode[after] = whole(startOfNode, after) + 1;
-  }
-  for (let node = 0; node < nodes; node += 1) {
-    startOfNode[node + 1] = whole(startOfNode, node + 1) + whole(startOfNode, node);
-  }
-  const order = new Int32Array(raw.count);
-  const nextFree = startOfNode.slice();
-  for (let i = 0; i < raw.count; i += 1) {
-    const node = whole(raw.node, i);
-    const place = whole(nextFree, node);
-    order[place] = i;
-    nextFree[node] = place + 1;
-  }
-  for (let node = 0; node < nodes; node += 1) {
-    sortByLevel(order, raw.level, whole(startOfNode, node), whole(startOfNode, node + 1));
-  }
-  const capacity = raw.count + 2 * nodes;
-  const gathered = (values: Float64Array) => {
-    const target = new Float64Array(capacity);
-    for (let i = 0; i < raw.count; i += 1) target[i] = real(values, whole(order, i));
-    return target;
-  };
-  const [levels, highBend, lowBend] = [gathered(raw.level), gathered(raw.highBend), gathered(raw.lowBend)];
-  return { levels, highBend, lowBend, startOfNode, count: raw.count, axisStart: raw.axisStart, axisEnd: raw.axisEnd };
-}
-
-interface RawBreakpoints {
-  readonly node: Int32Array;
-  readonly level: Float64Array;
-  readonly highBend: Float64Array;
-  readonly lowBend: Float64Array;
-  count: number;
-  /** Ends of the axis: no curve moves outside; 0 lies between. */
-  axisStart: number;
-  axisEnd: number;
-}
-
-/**
- * Each sloping stretch of a curve begins and ends with a breakpoint; with two more where one of the sides begins or
- * stops to count it.
- */
-function rawBreakpoints(curves: LevelCurves): RawBreakpoints {
-  const capacity = mostBreakpoints(curves);
-  const raw: RawBreakpoints = {
-    node: new Int32Array(capacity),
-    level: new Float64Array(capacity),
-    highBend: new Float64Array(capacity),
-    lowBend: new Float64Array(capacity),
-    count: 0,
-    axisStart: 0,
-    axisEnd: 0,
-  };
-  for (let device = 0; device < curves.deviceCount; device += 1) {
-    const end = curves.firstPointOf(device + 1);
-    for (let right = curves.firstPointOf(device) + 1; right < end; right += 1) addStretch(raw, curves, device, right);
-  }
-  return raw;
-}
-
-/**
- * The arrays are the bulk of the memory of a solution, so they are counted rather than made long enough for all
- * cases.
- */
-function mostBreakpoints(curves: LevelCurves): number {
-  let most = 0;
-  for (let device = 0; device < curves.deviceCount; device += 1) {
-    const first = curves.firstPointOf(device);
-    const end = curves.firstPointOf(device + 1);
-    for (let right = first + 1; right < end; right += 1) {
-      if (curves.kwAtPoint(right) > curves.kwAtPoint(right - 1)) most += 2;
-    }
-    if (curves.highFloorOf(device) > -Infinity) most += 2;
-    if (curves.lowCeilingOf(device) < Infinity) most += 2;
-  }
-  return most;
-}
-
-function addStretch(raw: RawBreakpoints, curves: LevelCurves, device: number, right: number): void {
-  const fromLevel = curves.levelAt(right - 1);
-  const toLevel = curves.levelAt(right);
-  const fromKw = curves.kwAtPoint(right - 1);
-  const toKw = curves.kwAtPoint(right);
-  if (toKw <= fromKw || toLevel <= fromLevel) return;
-  raw.axisStart = Math.min(raw.axisStart, fromLevel);
-  raw.axisEnd = Math.max(raw.axisEnd, toLevel);
-  const node = curves.nodeOf(device);
-  const slope = (toKw - fromKw) / (toLevel - fromLevel);
-  const levelOf = (kw: number) => (kw <= fromKw ? fromLevel : kw >= toKw ? toLevel : fromLevel + (kw - fromKw) / slope);
-  const highFrom = levelOf(curves.highFloorOf(device));
-  const lowTo = levelOf(curves.lowCeilingOf(device));
-  if (highFrom === fromLevel && lowTo === toLevel) {
-    addPair(raw, node, { from: fromLevel, to: toLevel, highSlope: slope, lowSlope: slope });
-    return;
-  }
-  if (highFrom < toLevel) addPair(raw, node, { from: highFrom, to: toLevel, highSlope: slope, lowSlope: 0 });
-  if (lowTo > fromLevel) addPair(raw, node, { from: fromLevel, to: lowTo, highSlope: 0, lowSlope: slope });
-}
-
-function addPair(
-  raw: RawBreakpoints,
-  node: number,
-  stretch: { from: number; to: number; highSlope: number; lowSlope: number },
-): void {
-  const first = raw.count;
-  raw.count += 2;
-  raw.node[first] = node;
-  raw.node[first + 1] = node;
-  raw.level[first] = stretch.from;
-  raw.level[first + 1] = stretch.to;
-  raw.highBend[first] = stretch.highSlope;
-  raw.highBend[first + 1] = -stretch.highSlope;
-  raw.lowBend[first] = stretch.lowSlope;
-  raw.lowBend[first + 1] = -stretch.lowSlope;
 }

@@ -91,7 +91,7 @@ function exportRoom({ rooms, powerKw, devices }: MinimumAllocation, candidates: 
 /** Downwards from level 0: first the allowance nobody uses goes, by the same part for all, then what could be used. */
 function importAllowances(candidates: readonly Candidate[]): LevelCurves {
   const moves = movesOf(candidates, [reliefStage(0, -1), reliefStage(-1, -2), reliefStage(-2, -3)]);
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(candidates.length);
   candidates.forEach(({ steerable, usableKw, freeKw }, place) => {
     const move = moves[place];
     curves.device(steerable.node);
@@ -105,7 +105,7 @@ function importAllowances(candidates: readonly Candidate[]): LevelCurves {
 /** The mirror image, upwards. */
 function exportAllowances(candidates: readonly Candidate[]): LevelCurves {
   const moves = movesOf(candidates, [reliefStage(0, 1), reliefStage(1, 2), reliefStage(2, 3)]);
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(candidates.length);
   candidates.forEach(({ steerable, usableKw, freeKw }, place) => {
     const move = moves[place];
     curves.device(steerable.node);

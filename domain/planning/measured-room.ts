@@ -87,7 +87,7 @@ function raisesOf(side: Side): Raise[] {
 }
 
 function shorten({ tree, devices, sign }: Side, raises: readonly Raise[], left: Float64Array, held: HeldRaises): void {
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(raises.length);
   for (const { node, byKw } of raises) curves.device(node).point(-1, 0).point(0, byKw);
   const unlimited = new Float64Array(left.length).fill(-Infinity);
   const solution = solveLevels({ parentOf: tree.parentOf, roomHighKw: left, roomLowKw: unlimited, curves });

@@ -32,7 +32,7 @@ export function reliefCurves(devices: readonly SteerableDevice[], solverNodeOf: 
     if (below !== null) announce(below);
     if (above !== null) announce(above);
   }
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(devices.length);
   for (const steerable of devices) {
     const { node, want } = steerable;
     const { below, above } = movesOf(steerable, order);

@@ -4,6 +4,7 @@ import { createApp } from '../../../api/app';
 import { createAuthentication } from '../../../api/auth/authentication';
 import { createLoginBackOff } from '../../../api/auth/login-back-off';
 import { createTokens, type Tokens } from '../../../api/auth/tokens';
+import { createPlanningTurns } from '../../../api/planning/turns';
 import { createStreamPlaces } from '../../../api/stream-places';
 import type { HealthMonitor } from '../../../api/health/monitor';
 import { createApiMetrics } from '../../../api/metrics';
@@ -143,6 +144,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     runs: only('runs', given.runs),
     schedules: only('schedules', given.schedules),
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
+    planning: given.planning ?? createPlanningTurns({ mostWaiting: 8, waitMs: 5_000 }),
     registry: only('registry', given.registry),
     backups: only('backups', given.backups),
     envelopes: only('envelopes', given.envelopes),

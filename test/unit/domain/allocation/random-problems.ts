@@ -23,7 +23,7 @@ export interface PlainDevice {
 }
 
 export function problemOf({ parents, devices, high, low }: PlainProblem): LevelProblem {
-  const curves = new LevelCurves();
+  const curves = new LevelCurves(devices.length);
   for (const { node, points, countsFromKw, countsToKw } of devices) {
     curves.device(node, countsFromKw, countsToKw);
     for (const [level, kw] of points) curves.point(level, kw);
