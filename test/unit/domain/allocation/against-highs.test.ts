@@ -11,6 +11,13 @@ import { solveLevels } from '../../../../domain/allocation/level-solver';
 import { feasibleProblem, problemOf, type PlainDevice, type PlainProblem } from './random-problems';
 
 const TREES = 1_000;
+const QUADRATIC_TREES = 300;
+/** A tree in a thousand is too degenerate for the quadratic solver: 10 of 8,000. That 10 of 300 are is less likely than 1e-8. */
+const LEAST_QUADRATIC = 291;
+/** It needs a few dozen steps, or goes in circles for ever. Counted and not timed, so that a busy machine changes nothing. */
+const MOST_QUADRATIC_STEPS = 1_000;
+/** Well below it on a machine with nothing else to do. */
+const WITHIN_MS = 90_000;
 const TIERS = [0, 0.5, 1.5];
 const WITHIN = 1e-6;
 /** What rounding leaves of a stretch of no length. */
@@ -18,52 +25,67 @@ const CRUMB_KW = 1e-9;
 /** What HiGHS says when its solver ends with an error; it says something else of a program that it cannot read. */
 const GAVE_UP = 'Unable to solve the problem';
 
+const OPTIONS = {
+  primal_feasibility_tolerance: 1e-9,
+  dual_feasibility_tolerance: 1e-9,
+  presolve: 'off' as const, // for so few numbers it costs more than it saves
+  qp_iteration_limit: MOST_QUADRATIC_STEPS,
+};
+
 type Highs = Awaited<ReturnType<typeof loadHighs>>;
 let highs: Highs;
 beforeAll(async () => {
   highs = await loadHighs();
 });
 
-it(`moves no more power beyond any tier than HiGHS needs, on ${String(TREES)} trees with limits on both sides`, () => {
-  let solved = 0;
-  fc.assert(
-    fc.property(feasibleProblem(12, 60), (problem) => {
-      const model = modelOf(problem);
-      const moved = movedKw(problem, model);
-      for (const tier of TIERS) {
-        const best = optimum(model, ({ fromLevel }) => ({ linear: fromLevel >= tier ? 1 : 0, quadratic: 0 }));
-        if (best === null) return;
-        expectSame(
-          costOf(moved, ({ fromLevel }, kw) => (fromLevel >= tier ? kw : 0)),
-          best,
-        );
-      }
-      solved += 1;
-    }),
-    { numRuns: TREES },
-  );
-  expect(solved).toBe(TREES);
-});
+it(
+  `moves no more power beyond any tier than HiGHS needs, on ${String(TREES)} trees with limits on both sides`,
+  () => {
+    let solved = 0;
+    fc.assert(
+      fc.property(feasibleProblem(12, 60), (problem) => {
+        const model = modelOf(problem);
+        const moved = movedKw(problem, model);
+        for (const tier of TIERS) {
+          const best = optimum(model, ({ fromLevel }) => ({ linear: fromLevel >= tier ? 1 : 0, quadratic: 0 }));
+          if (best === null) return;
+          expectSame(
+            costOf(moved, ({ fromLevel }, kw) => (fromLevel >= tier ? kw : 0)),
+            best,
+          );
+        }
+        solved += 1;
+      }),
+      { numRuns: TREES },
+    );
+    expect(solved).toBe(TREES);
+  },
+  WITHIN_MS,
+);
 
-it('costs no more than the quadratic program does, on trees with limits on both sides', () => {
-  let solved = 0;
-  fc.assert(
-    fc.property(feasibleProblem(8, 25), (problem) => {
-      const model = modelOf(problem);
-      const slope = ({ fromLevel, toLevel, kw }: Stretch) => (toLevel - fromLevel) / kw;
-      const best = optimum(model, (stretch) => ({ linear: stretch.fromLevel, quadratic: slope(stretch) }));
-      if (best === null) return;
-      solved += 1;
-      const ours = costOf(
-        movedKw(problem, model),
-        (stretch, kw) => (stretch.fromLevel + (slope(stretch) * kw) / 2) * kw,
-      );
-      expectSame(ours, best);
-    }),
-    { numRuns: 300 },
-  );
-  expect(solved).toBeGreaterThan(290);
-});
+it(
+  'costs no more than the quadratic program does, on trees with limits on both sides',
+  () => {
+    let solved = 0;
+    fc.assert(
+      fc.property(feasibleProblem(8, 25), (problem) => {
+        const model = modelOf(problem);
+        const slope = ({ fromLevel, toLevel, kw }: Stretch) => (toLevel - fromLevel) / kw;
+        const best = optimum(model, (stretch) => ({ linear: stretch.fromLevel, quadratic: slope(stretch) }));
+        if (best === null) return;
+        solved += 1;
+        const ours = costOf(
+          movedKw(problem, model),
+          (stretch, kw) => (stretch.fromLevel + (slope(stretch) * kw) / 2) * kw,
+        );
+        expectSame(ours, best);
+      }),
+      { numRuns: QUADRATIC_TREES },
+    );
+    expect(solved).toBeGreaterThanOrEqual(LEAST_QUADRATIC);
+  },
+  WITHIN_MS,
+);
 
 function expectSame(ours: number, best: number): void {
   expect(Math.abs(ours - best)).toBeLessThanOrEqual(WITHIN * Math.max(1, Math.abs(best)));
@@ -78,9 +100,8 @@ function optimum(model: TreeModel, cost: Parameters<typeof programOf>[1]): numbe
 }
 
 function solutionOf(text: string): ReturnType<Highs['solve']> | null {
-  const tolerances = { primal_feasibility_tolerance: 1e-9, dual_feasibility_tolerance: 1e-9 };
   try {
-    return highs.solve(text, { ...tolerances, time_limit: 0.5 });
+    return highs.solve(text, OPTIONS);
   } catch (error) {
     if (error instanceof Error && error.message.startsWith(GAVE_UP)) return null;
     throw error;
