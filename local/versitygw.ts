@@ -12,6 +12,8 @@ export interface VersitygwOptions extends StartOptions {
   readonly folder: string;
   /** Exactly this port; a free one when left out. */
   readonly port?: number;
+  /** Of its one user; drawn when left out. One that comes back has to have the same. */
+  readonly secretAccessKey?: string;
   readonly tool?: Tool;
 }
 
@@ -35,7 +37,7 @@ export async function startVersitygw(options: VersitygwOptions): Promise<Versity
   const data = join(folder, 'data');
   const versions = join(folder, 'versions');
   for (const path of [data, versions]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  const secretAccessKey = randomBytes(18).toString('base64url');
+  const secretAccessKey = options.secretAccessKey ?? randomBytes(18).toString('base64url');
   const endpoint = `http://${LOOPBACK}:${String(port)}`;
   const child = await startChild({
     name: 'versitygw',
