@@ -4,7 +4,7 @@ import { appendAudit, type Actor } from './audit';
 import { appendRunEvents } from './job-run-events';
 import { readJobRun } from './job-run-reads';
 import type { JobRunRecord } from './job-run-record';
-import { finishRun, holdersOf, insertRun } from './job-runs';
+import { finishRun, holdersOf, insertRun, type RunRecord } from './job-runs';
 import type { Database, Queryable } from './pool';
 import { storableJson } from './storable-json';
 
@@ -16,6 +16,8 @@ export interface JobRunOrder {
   readonly workflowId: string;
   readonly input: unknown;
   readonly slots: readonly string[] | null;
+  /** Runs of the job that Temporal has made and no worker has taken up: they come first, and have no row yet. */
+  readonly unbegun: readonly RunHolder[];
   readonly idempotencyKey: string | null;
   /** The run whose input is taken again. */
   readonly againOf: string | null;
@@ -24,7 +26,12 @@ export interface JobRunOrder {
 
 export type JobRunOrdered =
   | { readonly outcome: 'accepted'; readonly run: JobRunRecord; readonly repeated: boolean }
-  | { readonly outcome: 'taken'; readonly holders: readonly { readonly runId: string; readonly workflowId: string }[] };
+  | { readonly outcome: 'taken'; readonly holders: readonly RunHolder[] };
+
+export interface RunHolder {
+  readonly runId: string;
+  readonly workflowId: string;
+}
 
 /**
  * Makes the run, waiting and in its place; the same key of the same person gives the same run.
@@ -35,7 +42,8 @@ export const orderJobRun = (db: Database, order: JobRunOrder): Promise<JobRunOrd
   db.transaction(async (tx) => {
     const before = await findRepetition(tx, order);
     if (before !== null) return { outcome: 'accepted', run: await readJobRun(tx, before), repeated: true };
-    const { runId, jobName, input, againOf, actor } = order;
+    const { runId, jobName, input, againOf, actor, slots, unbegun } = order;
+    if (slots !== null && unbegun.length >= slots.length) return { outcome: 'taken', holders: unbegun };
     const inserted = await insertRun(tx, {
       ...order,
       origin: 'api',
@@ -44,7 +52,7 @@ export const orderJobRun = (db: Database, order: JobRunOrder): Promise<JobRunOrd
       requestedAtMs: Date.now(),
       requestedBy: actor.user,
     });
-    if (inserted === 'taken') return { outcome: 'taken', holders: await holdersOf(tx, order.slots ?? []) };
+    if (inserted === 'taken') return { outcome: 'taken', holders: await holdersOf(tx, slots ?? []) };
     const detail = { jobName, input, ...(againOf === null ? {} : { againOf }) };
     await appendAudit(tx, actor, { action: 'job.start', subject: runId, outcome: 'done', detail });
     return { outcome: 'accepted', run: await readJobRun(tx, runId), repeated: false };
@@ -66,17 +74,23 @@ async function findRepetition(tx: Queryable, order: JobRunOrder): Promise<string
   return row.run_id;
 }
 
+export interface RunEndOrder {
+  readonly runId: string;
+  readonly reason: string;
+  readonly actor: Actor;
+  /** The run as Temporal knows it, when it has no row yet: it gets one with its end. */
+  readonly unbegun: RunRecord | null;
+}
+
 /**
  * Asks for a run to be cancelled: what works on it reads that from the row within a second or two. A run that still waits
  * is over at once; asking again changes nothing.
  *
  * @throws {DermsError} RUN_NOT_FOUND; RUN_OVER when it has ended in another way.
  */
-export const cancelJobRun = (
-  db: Database,
-  { runId, reason, actor }: { readonly runId: string; readonly reason: string; readonly actor: Actor },
-): Promise<JobRunRecord> =>
+export const cancelJobRun = (db: Database, { runId, reason, actor, unbegun }: RunEndOrder): Promise<JobRunRecord> =>
   db.transaction(async (tx) => {
+    if (unbegun !== null) await insertRun(tx, unbegun);
     const run = await lockRun(tx, runId);
     if (run.state === 'cancelled') return run;
     refuseOver(run);
@@ -105,11 +119,9 @@ export const cancelJobRun = (
  *
  * @throws {DermsError} RUN_NOT_FOUND, RUN_OVER
  */
-export const terminateJobRun = (
-  db: Database,
-  { runId, reason, actor }: { readonly runId: string; readonly reason: string; readonly actor: Actor },
-): Promise<JobRunRecord> =>
+export const terminateJobRun = (db: Database, { runId, reason, actor, unbegun }: RunEndOrder): Promise<JobRunRecord> =>
   db.transaction(async (tx) => {
+    if (unbegun !== null) await insertRun(tx, unbegun);
     const run = await lockRun(tx, runId);
     if (run.state === 'terminated') return run;
     refuseOver(run);

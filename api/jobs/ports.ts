@@ -1,6 +1,6 @@
 import type { Actor } from '../../db/audit';
 import type { JobFigures } from '../../db/job-figures';
-import type { JobRunOrder, JobRunOrdered } from '../../db/job-orders';
+import type { JobRunOrder, JobRunOrdered, RunEndOrder } from '../../db/job-orders';
 import type { JobRunFilter, StoredEvidence, StoredRunEvent } from '../../db/job-run-reads';
 import type { JobRunRecord, JobRunSummary } from '../../db/job-run-record';
 import type { ScheduleTick } from '../../db/schedule-ticks';
@@ -22,8 +22,8 @@ export interface JobsPort {
 /** Runs: rows in Postgres, and what Temporal knows of those that wait. */
 export interface RunPort {
   order(order: JobRunOrder): Promise<JobRunOrdered>;
-  cancel(order: { readonly runId: string; readonly reason: string; readonly actor: Actor }): Promise<JobRunRecord>;
-  terminate(order: { readonly runId: string; readonly reason: string; readonly actor: Actor }): Promise<JobRunRecord>;
+  cancel(order: RunEndOrder): Promise<JobRunRecord>;
+  terminate(order: RunEndOrder): Promise<JobRunRecord>;
   list(filter: JobRunFilter): Promise<JobRunSummary[]>;
   find(runId: string): Promise<JobRunRecord | null>;
   known(runIds: readonly string[]): Promise<ReadonlySet<string>>;

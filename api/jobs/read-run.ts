@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { JobRunRecord, JobRunSummary } from '../../db/job-run-record';
+import type { RunRecord } from '../../db/job-runs';
 import { jobNameOf } from '../../domain/workflow-ids';
 import { runIdIn } from '../../jobs/runner/run-ids';
 import type { OpenJobWorkflow } from '../../temporal/job-queues';
@@ -54,4 +55,17 @@ export async function findRun(ports: Pick<AppPorts, 'runs'>, runId: string): Pro
   if (row !== null) return row;
   const open = (await runsWithoutRow(ports)).find((run) => run.runId === runId);
   return open === undefined ? null : { ...open, input: null, result: null, released: false, heartbeatAt: null };
+}
+
+/** A run that only Temporal knows, as its row will be: without a place, for its end; null when it has a row. */
+export async function unbegunRun(ports: Pick<AppPorts, 'runs'>, runId: string): Promise<RunRecord | null> {
+  if ((await ports.runs.find(runId)) !== null) return null;
+  const open = (await runsWithoutRow(ports)).find((run) => run.runId === runId);
+  if (open === undefined) return null;
+  const { jobName, workflowId, origin, scheduleId, nominalAt, requestedAt } = open;
+  return {
+    ...{ runId, jobName, workflowId, origin, scheduleId, input: {}, slots: null },
+    nominalAtMs: nominalAt === null ? null : Date.parse(nominalAt),
+    requestedAtMs: Date.parse(requestedAt),
+  };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor } from '../../db/audit';
-import type { JobRunRecord } from '../../db/job-run-record';
+import type { JobRunRecord, JobRunSummary } from '../../db/job-run-record';
 import { DermsError } from '../../domain/errors';
 import { jobWorkflowId } from '../../workflows/messages';
 import type { JobDeclaration } from '../../jobs/runner/declaration';
@@ -10,6 +10,7 @@ import type { AppPorts } from '../ports';
 import { HttpFailure } from '../problem';
 import { faultsOfIssue } from '../request-input';
 import { tellWorkflow } from '../tell-workflow';
+import { runsWithoutRow } from './read-run';
 
 export interface RunAsked {
   readonly jobName: string;
@@ -33,11 +34,13 @@ export async function startRun(
   const job = declaredJob(ports, asked.jobName);
   checkInput(job, asked.input);
   const runId = newRunId();
-  const order = { ...asked, runId, workflowId: jobWorkflowId(job.name, runId), slots: slotsOf(job) };
+  const slots = slotsOf(job);
+  const unbegun = slots === null ? [] : await unbegunRuns(ports, job.name);
+  const order = { ...asked, runId, workflowId: jobWorkflowId(job.name, runId), slots, unbegun };
   let ordered = await ports.runs.order(order);
   if (ordered.outcome === 'taken' && (await settleThoseThatAreOver(ports, ordered.holders)))
     ordered = await ports.runs.order(order);
-  if (ordered.outcome === 'taken') throw alreadyRunning(job, ordered.holders);
+  if (ordered.outcome === 'taken') throw alreadyRunning(job.name, ordered.holders);
   const { run, repeated } = ordered;
   if (run.finishedAt === null && run.state === 'waiting') {
     const about = { runId: run.runId, requestId: asked.actor.requestId };
@@ -82,11 +85,29 @@ async function settleThoseThatAreOver(
   return settled;
 }
 
-function alreadyRunning(job: JobDeclaration, holders: readonly { readonly runId: string }[]): HttpFailure {
-  const activeRun = `/api/runs/${holders[0]?.runId ?? ''}`;
+/** Those that a schedule or somebody in Temporal has made, and that wait for a worker. */
+const unbegunRuns = async (ports: Pick<AppPorts, 'runs'>, jobName: string): Promise<JobRunSummary[]> =>
+  (await runsWithoutRow(ports)).filter((run) => run.jobName === jobName);
+
+/** Those that go on or wait, however they were started, the oldest first. */
+export async function activeRuns(ports: Pick<AppPorts, 'runs'>, jobName: string): Promise<JobRunSummary[]> {
+  const filter = { jobName, origin: null, requestedBy: null, before: null, limit: 10 };
+  const [unbegun, running, waiting] = await Promise.all([
+    unbegunRuns(ports, jobName),
+    ports.runs.list({ ...filter, state: 'running' }),
+    ports.runs.list({ ...filter, state: 'waiting' }),
+  ]);
+  return [...unbegun, ...running, ...waiting].sort((a, b) => a.requestedAt.localeCompare(b.requestedAt));
+}
+
+/** With the link of the first of those that have the places. */
+export function alreadyRunning(name: string, holders: readonly { readonly runId: string }[]): HttpFailure {
+  const [holder] = holders;
+  if (holder === undefined) return new HttpFailure('JOB_ALREADY_RUNNING', `${name} runs already; nothing was started.`);
+  const activeRun = `/api/runs/${holder.runId}`;
   return new HttpFailure(
     'JOB_ALREADY_RUNNING',
-    `${job.name} runs already: ${holders.map(({ runId }) => runId).join(', ')}.`,
+    `${name} runs already: ${holders.map(({ runId }) => runId).join(', ')}.`,
     {
       activeRun,
       headers: { Link: `<${activeRun}>; rel="related"` },

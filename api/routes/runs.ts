@@ -3,7 +3,7 @@ import type { JobRunRecord } from '../../db/job-run-record';
 import { DermsError } from '../../domain/errors';
 import { exactTime, pageOfRows, readCursor } from '../cursor';
 import { followRun } from '../jobs/follow-run';
-import { findRun, readRunView, runsWithoutRow } from '../jobs/read-run';
+import { findRun, readRunView, runsWithoutRow, unbegunRun } from '../jobs/read-run';
 import { summaryView } from '../jobs/views';
 import type { AppPorts } from '../ports';
 import { answer, defineRoute, type Route } from '../route';
@@ -112,7 +112,7 @@ export const runRoutes: readonly Route[] = [
     errors: ['RUN_NOT_FOUND', 'RUN_OVER'],
     audit: { action: 'job.cancel', subject: ({ params }) => params.runId },
     handle: async ({ params: { runId }, body: { reason }, actor }, ports) => {
-      const run = await ports.runs.cancel({ runId, reason, actor });
+      const run = await ports.runs.cancel({ runId, reason, actor, unbegun: await unbegunRun(ports, runId) });
       await tellWorkflow(ports, 'cancel-run', { runId, requestId: actor.requestId }, (to) =>
         to.cancelJobRun(run.workflowId),
       );
@@ -134,7 +134,7 @@ export const runRoutes: readonly Route[] = [
     errors: ['RUN_NOT_FOUND', 'RUN_OVER'],
     audit: { action: 'job.terminate', subject: ({ params }) => params.runId },
     handle: async ({ params: { runId }, body: { reason }, actor }, ports) => {
-      const run = await ports.runs.terminate({ runId, reason, actor });
+      const run = await ports.runs.terminate({ runId, reason, actor, unbegun: await unbegunRun(ports, runId) });
       await tellWorkflow(ports, 'terminate-run', { runId, requestId: actor.requestId }, (to) =>
         to.terminateJobRun(run.workflowId, `${actor.user}: ${reason}`),
       );

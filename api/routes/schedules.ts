@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ScheduleRecord } from '../../db/schedules';
 import { DermsError } from '../../domain/errors';
 import { runIdIn } from '../../jobs/runner/run-ids';
+import { activeRuns, alreadyRunning } from '../jobs/start-run';
 import { scheduleView } from '../jobs/views';
 import type { AppPorts } from '../ports';
 import { answer, defineRoute, type Route } from '../route';
@@ -88,7 +89,7 @@ export const scheduleRoutes: readonly Route[] = [
     path: '/api/schedules/{scheduleId}/trigger',
     operationId: 'triggerSchedule',
     tag: 'Schedules',
-    summary: 'Run it now, unless its last run still goes on',
+    summary: 'Run it now, unless a run of its job goes on already',
     role: 'operator',
     params: scheduleParams,
     answers: {
@@ -108,12 +109,11 @@ export const scheduleRoutes: readonly Route[] = [
     audit: { action: 'schedule.trigger', subject: ({ params }) => params.scheduleId },
     handle: async ({ params: { scheduleId }, actor }, ports) => {
       const { jobName } = await find(ports, scheduleId);
+      const places = jobName === null ? null : placesOf(ports, jobName);
+      const active = jobName === null ? [] : await activeRuns(ports, jobName);
+      if (places !== null && active.length >= places) throw alreadyRunning(scheduleId, active);
       const triggered = await ports.schedules.trigger({ scheduleId, actor });
-      if (triggered === 'skipped')
-        throw new DermsError(
-          'JOB_ALREADY_RUNNING',
-          `The last run of ${scheduleId} still goes on; nothing was started.`,
-        );
+      if (triggered === 'skipped') throw alreadyRunning(scheduleId, active);
       const { workflowId } = triggered;
       const runId = jobName === null ? null : runIdIn(workflowId);
       const temporalUrl = workflowUrl(ports.settings, workflowId);
@@ -122,6 +122,12 @@ export const scheduleRoutes: readonly Route[] = [
     },
   }),
 ];
+
+/** How many runs of the job there may be at a time; null: any number, or it is no job of this program. */
+function placesOf({ jobs }: AppPorts, jobName: string): number | null {
+  const concurrency = jobs.declared.get(jobName)?.concurrency ?? 'unlimited';
+  return concurrency === 'unlimited' ? null : concurrency.atMost;
+}
 
 /** @throws {DermsError} SCHEDULE_NOT_FOUND */
 async function find({ schedules }: AppPorts, scheduleId: string): Promise<ScheduleRecord> {

@@ -9,6 +9,7 @@ import { createJobRunSupervision } from '../../db/job-run-supervision';
 import { createJobRunStore } from '../../db/job-runs';
 import { auditTicks } from '../../db/tick-audit';
 import { defineJob, type JobDeclaration } from '../../jobs/runner/declaration';
+import { runIdOfWorkflow } from '../../jobs/runner/run-ids';
 import { nominalTicks } from '../../jobs/runner/schedules';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobRunStarter } from '../../temporal/job-run-starter';
@@ -227,6 +228,7 @@ describe('the supervisor', () => {
       workflowId: `job/example/${other}`,
       input: { size: 4 },
       slots: ['example'],
+      unbegun: [],
       idempotencyKey: null,
       againOf: null,
       actor: { user: 'olga', role: 'operator', requestId: 'r', address: '-' },
@@ -238,6 +240,77 @@ describe('the supervisor', () => {
         expect(await world.row(other)).toMatchObject({ state: 'succeeded', result: { doubled: 8 } }),
       ),
     );
+  });
+});
+
+describe('one at a time', () => {
+  const wanted = [
+    { scheduleId: 'job-example', jobName: 'example', cron: '0 0 1 1 *', overlap: 'skip', catchUpSeconds: 60 },
+  ] as const;
+  const byHand = () =>
+    world.temporal.client.workflow.start('job', {
+      taskQueue: 'jobs',
+      workflowId: 'job/example/by-hand',
+      args: [{ jobName: 'example', input: { hold: true } }],
+    });
+  const cancel = (runId: string) =>
+    app.call('POST', `/api/runs/${runId}/cancel`, { as: 'operator', body: { reason: 'enough' } });
+  const trigger = () => app.call('POST', '/api/schedules/job-example/trigger', { as: 'operator' });
+  /** Temporal's list of open workflows lags, and what it says is remembered for some seconds. */
+  const listed = (runId: string) => eventually(() => read(runId).then((run) => expect(run['state']).toBe('waiting')));
+
+  beforeEach(async () => {
+    await createScheduleRecords(world.database.db).declare(wanted);
+    await ensureSchedules(world.temporal.client, wanted);
+  });
+
+  it('a run that a schedule has made and that waits for a worker has the place, and may be cancelled', async () => {
+    const triggered = await trigger();
+    const runId = String(triggered.body['runId']);
+    expect([triggered.status, triggered.headers.get('location')]).toEqual([202, `/api/runs/${runId}`]);
+    await listed(runId);
+    for (const refused of [await start({}), await trigger()]) {
+      expect(refused.status).toBe(409);
+      expect(refused.body).toMatchObject({ code: 'JOB_ALREADY_RUNNING', activeRun: `/api/runs/${runId}` });
+      expect(refused.headers.get('link')).toBe(`</api/runs/${runId}>; rel="related"`);
+    }
+    expect((await cancel(runId)).body).toMatchObject({ state: 'cancelled', origin: 'schedule', startedAt: null });
+    await world.withWorker([job], async () => {
+      await eventually(async () => expect((await start({}, { prefer: 'wait=10' })).status).toBe(200));
+      expect(await read(runId)).toMatchObject({ state: 'cancelled', startedAt: null });
+    });
+  });
+
+  it('a run that somebody has started in Temporal has the place, waiting and at work', async () => {
+    await byHand();
+    const runId = runIdOfWorkflow('job/example/by-hand');
+    await listed(runId);
+    const active = { code: 'JOB_ALREADY_RUNNING', activeRun: `/api/runs/${runId}` };
+    expect((await start({})).body).toMatchObject(active);
+    await world.withWorker([job], async () => {
+      await eventually(async () => expect((await read(runId))['state']).toBe('running'));
+      for (const refused of [await start({}), await trigger()]) {
+        expect(refused.status).toBe(409);
+        expect(refused.body).toMatchObject(active);
+      }
+      await cancel(runId);
+      await eventually(async () => expect((await read(runId))['state']).toBe('cancelled'));
+      expect((await start({}, { prefer: 'wait=10' })).status).toBe(200);
+    });
+  });
+
+  it('a run that the API has started is in the way of Temporal’s own trigger, whose run says for whom it made room', async () => {
+    await world.withWorker([job], async () => {
+      const runId = String((await start({ hold: true })).body['runId']);
+      await eventually(async () => expect((await read(runId))['state']).toBe('running'));
+      await world.temporal.client.schedule.getHandle('job-example').trigger();
+      await eventually(async () => {
+        const { body } = await app.call('GET', '/api/runs?origin=schedule', { as: 'viewer' });
+        expect(body.items).toMatchObject([{ state: 'skipped', skippedFor: runId }]);
+      });
+      await cancel(runId);
+      await eventually(async () => expect((await read(runId))['state']).toBe('cancelled'));
+    });
   });
 });
 

@@ -15,7 +15,7 @@ const anOrder = (given: Partial<JobRunOrder> = {}): JobRunOrder => {
   const runId = given.runId ?? newRunId();
   return {
     ...{ runId, jobName: 'example', workflowId: `job/example/${runId}`, input: { size: 2, to: 'bucket' } },
-    ...{ slots: null, idempotencyKey: null, againOf: null, actor: ANNA },
+    ...{ slots: null, unbegun: [], idempotencyKey: null, againOf: null, actor: ANNA },
     ...given,
   };
 };
@@ -61,6 +61,15 @@ describe('asking for a run', () => {
     expect(await audited()).toHaveLength(1);
   });
 
+  it('gives no place while one that Temporal has made waits for it, except to who has got one before', async () => {
+    const unbegun = [{ runId: newRunId(), workflowId: 'job/example/scheduled-2026-05-01T12:00:00Z' }];
+    const runId = await accepted({ slots: ['example'], idempotencyKey: 'k' });
+    expect(await order({ slots: ['example'], unbegun })).toEqual({ outcome: 'taken', holders: unbegun });
+    const again = await order({ slots: ['example'], unbegun, idempotencyKey: 'k' });
+    expect(again).toMatchObject({ outcome: 'accepted', repeated: true, run: { runId } });
+    await accepted({ slots: null, unbegun });
+  });
+
   it('gives one run to one key, also when it is sent several times at once, however its fields are ordered', async () => {
     const asked = [
       { size: 2, to: 'bucket' },
@@ -93,9 +102,9 @@ describe('asking for a run', () => {
 describe('cancelling', () => {
   it('ends a run that waits at once, frees its place, and repeating it changes nothing', async () => {
     const runId = await accepted({ slots: ['example'] });
-    const cancelled = await cancelJobRun(database.db, { runId, reason: 'not needed', actor: ANNA });
+    const cancelled = await cancelJobRun(database.db, { runId, reason: 'not needed', actor: ANNA, unbegun: null });
     expect(cancelled).toMatchObject({ state: 'cancelled', startedAt: null, cancel: { state: 'stopped' } });
-    expect(await cancelJobRun(database.db, { runId, reason: 'again', actor: ANNA })).toEqual(cancelled);
+    expect(await cancelJobRun(database.db, { runId, reason: 'again', actor: ANNA, unbegun: null })).toEqual(cancelled);
     expect(await story(runId)).toEqual(['1 state waiting', '2 cancel requested', '3 state cancelled']);
     await accepted({ slots: ['example'] });
     expect(await begin(runId)).toMatchObject({ outcome: 'over', state: 'cancelled' }); // a worker that comes late
@@ -104,9 +113,9 @@ describe('cancelling', () => {
   it('asks a run that goes on, once, and leaves the rest to its worker', async () => {
     const runId = await accepted();
     await begin(runId);
-    const asked = await cancelJobRun(database.db, { runId, reason: 'wrong target', actor: ANNA });
+    const asked = await cancelJobRun(database.db, { runId, reason: 'wrong target', actor: ANNA, unbegun: null });
     expect(asked).toMatchObject({ state: 'running', cancel: { state: 'requested', reason: 'wrong target' } });
-    await cancelJobRun(database.db, { runId, reason: 'really', actor: { ...ANNA, user: 'ben' } });
+    await cancelJobRun(database.db, { runId, reason: 'really', actor: { ...ANNA, user: 'ben' }, unbegun: null });
     expect((await story(runId)).filter((line) => line.includes('requested'))).toHaveLength(1);
     expect(await createJobRunStore(database.db).beat(runId, { step: 'run', attempt: 1, progress: null })).toEqual({
       state: 'running',
@@ -119,8 +128,12 @@ describe('cancelling', () => {
     await begin(runId);
     await createJobRunStore(database.db).finish({ runId, state: 'succeeded', result: 1, failure: null });
     const end = how === 'cancel' ? cancelJobRun : terminateJobRun;
-    await expect(end(database.db, { runId, reason: 'late', actor: ANNA })).rejects.toMatchObject({ code: 'RUN_OVER' });
-    await expect(end(database.db, { runId: newRunId(), reason: 'none', actor: ANNA })).rejects.toMatchObject({
+    await expect(end(database.db, { runId, reason: 'late', actor: ANNA, unbegun: null })).rejects.toMatchObject({
+      code: 'RUN_OVER',
+    });
+    await expect(
+      end(database.db, { runId: newRunId(), reason: 'none', actor: ANNA, unbegun: null }),
+    ).rejects.toMatchObject({
       code: 'RUN_NOT_FOUND',
     });
     expect(await audited()).toHaveLength(1);
@@ -131,7 +144,7 @@ describe('terminating', () => {
   it('ends the row at once and keeps its place until its worker has stopped', async () => {
     const runId = await accepted({ slots: ['example'] });
     await begin(runId);
-    const terminated = await terminateJobRun(database.db, { runId, reason: 'it hangs', actor: ANNA });
+    const terminated = await terminateJobRun(database.db, { runId, reason: 'it hangs', actor: ANNA, unbegun: null });
     expect(terminated).toMatchObject({
       state: 'terminated',
       released: false,
