@@ -11,6 +11,7 @@ const FOLDERS = [
   'temporal',
   'storage',
   'backups',
+  'audit',
   'jobs',
   'config',
   'observability',
@@ -29,7 +30,8 @@ const MAY_IMPORT = {
   observability: [],
   workflows: ['domain'],
   activities: ['domain', 'contracts', 'jobs'],
-  jobs: ['domain', 'contracts', 'storage', 'backups'],
+  jobs: ['domain', 'contracts', 'storage', 'backups', 'audit'],
+  audit: ['domain', 'db', 'storage', 'config', 'observability'],
   storage: ['domain', 'config'],
   backups: ['domain', 'contracts', 'servers', 'storage', 'config', 'observability'],
   ingest: ['domain', 'contracts', 'observability'],
@@ -64,7 +66,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|config|observability|worker|simulator|servers|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|config|observability|worker|simulator|servers|local|cli|bench|test)/',
       },
     },
     {

@@ -44,6 +44,7 @@ export default tseslint.config(
       'api/main.ts',
       'backups/wal/main.ts',
       'db/migrate-main.ts',
+      'audit/*-main.ts',
       'backups/*-main.ts',
     ],
     rules: { 'no-restricted-syntax': 'off' },

@@ -7,6 +7,7 @@ import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
+import { readAuditFigures } from '../db/audit-chain';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
@@ -23,6 +24,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
@@ -101,6 +103,11 @@ async function main(): Promise<void> {
   registerRestoreMetrics(
     registry,
     () => readLastDrill(probes),
+    () => performance.now(),
+  );
+  registerAuditMetrics(
+    registry,
+    () => readAuditFigures(probes),
     () => performance.now(),
   );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes

@@ -15,6 +15,13 @@ export const TIME_SERIES = [
 ] as const;
 export type TimeSeries = (typeof TIME_SERIES)[number];
 
+/** The rest of the columns is Postgres' own word: which id, when, in which transaction. */
+const AUDIT_INSERTS = [
+  ['audit_log', 'actor, role, action, subject, outcome, request_id, address, detail'],
+  ['audit_chain', 'position, entry_id, hash'],
+  ['audit_heads', 'signed_at, position, hash, key_id, signature'],
+] as const;
+
 /**
  * Makes the application's role and gives it what it needs and no more: it reads and writes rows, owns the time series,
  * and cannot change the rest of the schema. Its time limits are settings of the role, so that they hold behind a pooler.
@@ -32,7 +39,12 @@ export async function ensureApplicationRole(client: Client, role: string, passwo
   await client.query(`grant select, insert, update, delete on all tables in schema public to ${name}`);
   await client.query(`grant usage on all sequences in schema public to ${name}`);
   await client.query(`revoke insert, update, delete on schema_migrations from ${name}`);
-  await client.query(`revoke update, delete on audit_log, dispatch_history, kept_cycles, kept_setpoints from ${name}`);
+  await client.query(`revoke update, delete on dispatch_history, kept_cycles, kept_setpoints from ${name}`);
+  await client.query(
+    `revoke insert, update, delete on audit_log, audit_chain, audit_heads, audit_sealing from ${name}`,
+  );
+  for (const [table, columns] of AUDIT_INSERTS) await client.query(`grant insert (${columns}) on ${table} to ${name}`);
+  await client.query(`grant update (numbered_in, settled_before) on audit_sealing to ${name}`);
   await client.query(`revoke delete on quarantine, reconciliations, emergency_stops from ${name}`);
   for (const table of TIME_SERIES) await client.query(`alter table ${table} owner to ${name}`);
 }

@@ -31,6 +31,7 @@ export async function prepareRestored(client: Client, restored: RestoredFrom): P
     const reason = `restored from backup ${backupId}, as of ${takenAt}`;
     // What it says that the broker acknowledged is older than what devices do: after the lift all of it is sent again.
     await client.query('update broker_session set epoch = epoch + 1, started_at = now()');
+    await client.query('update audit_sealing set settled_before = null'); // numbers of another cluster's transactions
     await imposeQuarantine(client, { by, reason, restoredFrom: backupId, dataAsOf: takenAt });
     const actor = { user: by, role: 'restore', requestId: '-', address: '-' };
     const detail = { takenAt, migrations: applied };

@@ -1,3 +1,4 @@
+import type { AuditReport } from '../../audit/report';
 import type { DatabaseBackupPorts } from '../../backups/database-ports';
 import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
@@ -25,6 +26,16 @@ export interface JobPorts {
   readonly databaseBackup: DatabaseBackupPorts | string;
   /** A sentence where this deployment cannot restore: what it lacks. */
   readonly restoreDrill: RestoreDrillPort | string;
+  /** A sentence where this deployment cannot keep heads of the audit chain: what it lacks. */
+  readonly auditChain: AuditChainPort | string;
+}
+
+export interface AuditChainPort {
+  /** Seals, signs and puts the head into storage; null while the log is empty. */
+  storeHead(
+    signal: AbortSignal,
+  ): Promise<{ readonly key: string; readonly position: number; readonly signedAt: string } | null>;
+  verify(signal: AbortSignal, onProgress: (entries: number) => void): Promise<AuditReport>;
 }
 
 /** Restores of backups that show whether they can be. */

@@ -11,8 +11,10 @@ import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobQueues } from '../../temporal/job-queues';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { TASK_QUEUES } from '../../workflows/messages';
+import { startSealer } from '../../audit/sealer';
 import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
+import { auditChainPort } from '../audit-chain-port';
 import { databaseBackupPorts } from '../database-backup-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
@@ -25,8 +27,11 @@ import { createTimeSeriesPort } from '../time-series-port';
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
   const role = await beginRole('jobs');
-  const { settings, log, shutdown, missing } = role;
+  const { settings, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'jobs');
+  const vault = await openBackupVault(settings);
+  const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
+  shutdown.add('audit sealer', () => sealer.stop());
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
@@ -38,7 +43,6 @@ async function main(): Promise<void> {
   const queues = createJobQueues(client);
 
   void removeDrillLeftovers(drillFolder(settings), log); // never rejects
-  const vault = await openBackupVault(settings);
   if (vault !== null) void tellStorageRules(() => checkStorageRules(settings), role); // never rejects
   await startTemporalWorker(role, {
     connection,
@@ -61,6 +65,7 @@ async function main(): Promise<void> {
         mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
+        auditChain: auditChainPort(vault, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
