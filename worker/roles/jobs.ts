@@ -47,7 +47,7 @@ async function main(): Promise<void> {
         now: () => new Date(),
         schedules: { audit: () => auditTicks(db, nominalTicks, Date.now()) },
         timeSeries: createTimeSeriesPort(db, settings),
-        mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
+        mqttBackup: mqttBackupPorts(settings, vault, db, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
       },
