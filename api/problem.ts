@@ -87,8 +87,12 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   TOO_MANY_REQUESTS: 1,
   DATABASE_UNAVAILABLE: 5,
   BROKER_UNAVAILABLE: 5,
+  BROKER_STORE_UNAVAILABLE: 5,
   TEMPORAL_UNAVAILABLE: 5,
+  STORAGE_UNAVAILABLE: 5,
   SHUTTING_DOWN: 1,
+  /** A person decides when it ends. */
+  QUARANTINED: 60,
 };
 
 export function problemHeaders(error: DermsError): Record<string, string> {

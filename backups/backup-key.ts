@@ -13,7 +13,10 @@ type DatabaseBackupKind = keyof typeof EXTENSIONS;
 export const backupKeyOf = (kind: DatabaseBackupKind, nominalAt: Date, runId: string): string =>
   `${kind}/${nominalAt.toISOString().slice(0, 19).replaceAll(':', '-')}Z-${runId.slice(-12)}.${EXTENSIONS[kind]}`;
 
+const FOLDERS = { dump: 'dump/', base: 'base/', mqtt: 'mqtt-backup/' } as const;
+export type StoredKind = keyof typeof FOLDERS;
+
 /** Below which all backups of a kind lie. */
-export const backupsOf = (kind: DatabaseBackupKind): string => `${kind}/`;
+export const backupsOf = (kind: StoredKind): string => FOLDERS[kind];
 
 export const backupIdOf = (key: string): string => uuidv5(key, BACKUP_NAMESPACE);

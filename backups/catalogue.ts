@@ -1,12 +1,18 @@
+import type { StoredKind } from './backup-key';
+import type { BackupManifest } from './manifest-schema';
+
 /** What is known of stored backups, in Postgres; joined to `db/backups.ts`. */
 export interface BackupCatalogue {
+  /** Harmless when it is there. */
   add(backup: CataloguedBackup): Promise<void>;
   /** @returns the id of the check, which is the proof when it passed. */
   addCheck(check: BackupCheck): Promise<number>;
   /** Still in storage, newest first. */
-  kept(kind: 'dump' | 'base'): Promise<KeptBackup[]>;
-  /** Dumps due for another look, longest ago first. */
-  toCheck(most: number): Promise<KeptBackup[]>;
+  kept(kind: StoredKind): Promise<KeptBackup[]>;
+  /** Of these, those that have no row. */
+  unknown(backupIds: readonly string[]): Promise<string[]>;
+  /** Of this kind due for another look: the newest of those never looked at, then those looked at longest ago. */
+  toCheck(kind: StoredKind, most: number): Promise<KeptBackup[]>;
   /** null when there is none that can still be looked at. */
   find(backupId: string): Promise<KeptBackup | null>;
   /** A run of this job that was asked for after `takenAt` has failed. */
@@ -20,13 +26,23 @@ export interface BackupCatalogue {
 
 export interface CataloguedBackup {
   readonly backupId: string;
-  readonly kind: 'dump' | 'base';
+  readonly kind: StoredKind;
   readonly key: string;
   readonly runId: string;
   readonly takenAtMs: number;
   readonly storedBytes: number;
   readonly manifest: object;
 }
+
+export const asCatalogued = (manifest: BackupManifest): CataloguedBackup => ({
+  backupId: manifest.backupId,
+  kind: manifest.kind,
+  key: manifest.object.key,
+  runId: manifest.runId,
+  takenAtMs: Date.parse(manifest.takenAt),
+  storedBytes: manifest.object.bytes,
+  manifest,
+});
 
 export interface BackupCheck {
   readonly backupId: string;
@@ -38,10 +54,13 @@ export interface BackupCheck {
 
 export interface KeptBackup {
   readonly backupId: string;
+  readonly kind: StoredKind;
   readonly key: string;
   /** ISO 8601, UTC. */
   readonly takenAt: string;
   readonly storedBytes: number;
   readonly lastVerdict: 'passed' | 'failed' | null;
   readonly proofCheckId: number | null;
+  /** It is being let go for this, and some of it may be gone; null while it is not. */
+  readonly deletedProof: object | null;
 }

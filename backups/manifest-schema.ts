@@ -83,7 +83,6 @@ const common = {
   /** What it holds is as of then. */
   takenAt: time,
   object: objectSchema,
-  server: serverSchema,
   /** Versions of the programs that made it, by name. */
   tools: z.record(z.string(), z.string()),
   steps: z.array(stepSchema).readonly(),
@@ -93,6 +92,7 @@ const common = {
 export const dumpManifestSchema = z.strictObject({
   ...common,
   kind: z.literal('dump'),
+  server: serverSchema,
   /** The dump as pg_dump wrote it (custom format, not compressed): what `zstd -d` gives. */
   dump: contentSchema,
   /** The same behind zstd: what decryption gives. */
@@ -112,6 +112,7 @@ export const dumpManifestSchema = z.strictObject({
 export const baseManifestSchema = z.strictObject({
   ...common,
   kind: z.literal('base'),
+  server: serverSchema,
   /** The archive before it was encrypted. */
   archive: contentSchema,
   /** A recovery needs the log from here … */
@@ -122,10 +123,32 @@ export const baseManifestSchema = z.strictObject({
   startWalFile: z.string(),
 });
 
-export const manifestSchema = z.discriminatedUnion('kind', [dumpManifestSchema, baseManifestSchema]);
+/** Written once a broker was started on the copy. It holds no message and no name of a client. */
+export const mqttManifestSchema = z.strictObject({
+  ...common,
+  kind: z.literal('mqtt'),
+  /** Name of the broker. */
+  broker: z.string(),
+  /** The store as the broker wrote it: what decryption gives. */
+  store: contentSchema,
+  counts: z.strictObject({
+    ...{ bytes: count, dbVersion: count, messages: count, retained: count, sessions: count, queued: count },
+    ...{ subscriptions: count, unowned: count },
+  }),
+  /** What the broker that was started on it showed. */
+  proof: z.strictObject({ retained: count, sessions: count, resumed: count, delivered: count }),
+  provenAt: time,
+});
+
+export const manifestSchema = z.discriminatedUnion('kind', [
+  dumpManifestSchema,
+  baseManifestSchema,
+  mqttManifestSchema,
+]);
 
 export type DumpManifest = z.infer<typeof dumpManifestSchema>;
 export type BaseManifest = z.infer<typeof baseManifestSchema>;
+export type MqttManifest = z.infer<typeof mqttManifestSchema>;
 export type BackupManifest = z.infer<typeof manifestSchema>;
 export type ManifestTable = z.infer<typeof tableSchema>;
 export type ManifestRole = z.infer<typeof roleSchema>;

@@ -10,6 +10,7 @@ const MOST_BYTES = 32 * 1024 ** 2;
 
 export const manifestKeyOf = (objectKey: string): string => `${objectKey}${SUFFIX}`;
 export const isManifestKey = (key: string): boolean => key.endsWith(SUFFIX);
+export const objectKeyOf = (manifestKey: string): string => manifestKey.slice(0, -SUFFIX.length);
 
 /** Signed by the current key of the ring, so that who may write to storage cannot make up a backup. */
 export const signManifest = <Manifest extends BackupManifest>(
@@ -54,6 +55,26 @@ export async function readManifest(
   if (manifest.object.key !== objectKey) throw unreadable(objectKey, `it is of ${manifest.object.key}`);
   return manifest;
 }
+
+/**
+ * The same, from a holder of the key ring.
+ *
+ * @throws {DermsError} `BACKUP_UNREADABLE` also when none of them has signed it.
+ */
+export async function readSignedManifest(
+  { storage, keyRing }: { readonly storage: ObjectStorage; readonly keyRing: KeyRing },
+  objectKey: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<BackupManifest> {
+  const manifest = await readManifest(storage, objectKey, options);
+  const check = checkSignature(keyRing, manifest);
+  if (check === 'valid') return manifest;
+  throw new DermsError('BACKUP_UNREADABLE', `the manifest of ${objectKey} ${signatureInWords(check)}`);
+}
+
+/** Follows "the manifest". */
+export const signatureInWords = (check: Exclude<SignatureCheck, 'valid'>): string =>
+  check === 'invalid' ? 'was not written by a holder of its key' : 'is signed with a key that is not in the ring';
 
 function parseManifest(objectKey: string, text: string): BackupManifest {
   const parsed = manifestSchema.safeParse(jsonIn(text));

@@ -54,8 +54,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const keyRing = parseKeyRing(settings.BACKUP_ENCRYPTION_KEYS);
   const storage = await openStorage(settings);
   say(`Looking in ${storage.description}`);
-  const { found, unreadable } = await findBackups(storage, keyRing);
+  const { found, unreadable, withoutManifest } = await findBackups({ storage, keyRing });
   for (const { key, why } of unreadable) say(`  ! ${key}: ${why}`);
+  for (const key of withoutManifest) say(`  ! ${key} has no manifest: it was never finished, or is being made`);
   if (values.list) {
     process.stdout.write(`${backupTable(found)}\n`);
     return 0;

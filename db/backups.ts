@@ -154,23 +154,32 @@ export async function readBackup(db: Queryable, backupId: string): Promise<Backu
   return { backup, manifest, checks: checks.rows };
 }
 
-/** Dumps and base backups that are due for another look: those never looked at, then those looked at longest ago. */
-export async function listBackupsToCheck(db: Queryable, most: number): Promise<BackupRecord[]> {
+/** Those due for another look: the newest of those never looked at first, then those looked at longest ago. */
+export async function listBackupsToCheck(db: Queryable, kind: BackupKind, most: number): Promise<BackupRecord[]> {
   const { rows } = await db.query<BackupRecord>(
-    `select ${COLUMNS} from backups where deleted_proof is null and kind = 'dump'
-      order by backups.checked_at nulls first, taken_at limit $1`,
-    [most],
+    `select ${COLUMNS} from backups where deleted_proof is null and kind = $1
+      order by backups.checked_at nulls first, taken_at desc limit $2`,
+    [kind, most],
   );
   return rows;
 }
 
-/** null when there is no such dump, or it is let go. */
+/** null when there is no such backup, or it is let go. */
 export async function findBackup(db: Queryable, backupId: string): Promise<BackupRecord | null> {
   const { rows } = await db.query<BackupRecord>(
-    `select ${COLUMNS} from backups where backup_id = $1 and kind = 'dump' and deleted_proof is null`,
+    `select ${COLUMNS} from backups where backup_id = $1 and deleted_proof is null`,
     [backupId],
   );
   return rows[0] ?? null;
+}
+
+/** Of these ids those that have no row, not even of a backup that was let go. */
+export async function unknownBackups(db: Queryable, backupIds: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ backupId: string }>(
+    `select id as "backupId" from unnest($1::uuid[]) id where not exists (select 1 from backups where backup_id = id)`,
+    [backupIds],
+  );
+  return rows.map(({ backupId }) => backupId);
 }
 
 /** Whether a run of the job that was asked for after `takenAt` has failed: what it should have made is not there. */

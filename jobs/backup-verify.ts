@@ -1,19 +1,29 @@
 import { z } from 'zod';
+import { adoptBackups, type Adopted } from '../backups/adopt-backups';
 import type { KeptBackup } from '../backups/catalogue';
+import { verifyCopy } from '../backups/mqtt/verify-copy';
 import { JobFailure, JobSkipped, type JobContext } from './runner/context';
 import { checkDump, databaseBackup } from './runner/database-backup';
 import { defineJob } from './runner/declaration';
+import { recordCheck, type CheckedBackup } from './runner/record-check';
 
 const HOUR_S = 3_600;
 const input = z.strictObject({
   backupId: z.uuid().optional().describe('Only this one.'),
-  most: z.number().int().min(1).max(1_000).default(3).describe('Most backups looked at, those of longest ago first.'),
+  most: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(3)
+    .describe('Most backups of each kind looked at, those of longest ago first.'),
 });
 
-/** Reads stored dumps back to their end, so that one that has gone bad is known before it is needed. */
+/** Reads stored backups back to their end, so that one that has gone bad is known before it is needed. */
 export const job = defineJob({
   name: 'backup-verify',
-  purpose: 'Reads stored backups back and proves that they can be restored from.',
+  purpose:
+    'Compares the catalogue with storage, and reads stored backups back to prove that they can be restored from.',
   input,
   schedule: { cron: '15 9 * * *', overlap: 'skip', catchUpSeconds: 12 * HOUR_S },
   concurrency: { atMost: 1 },
@@ -21,25 +31,60 @@ export const job = defineJob({
   runbook: 'backup-verify.md',
   attemptSeconds: 6 * HOUR_S,
   attempts: 3,
-  run: async (order, context) => {
-    const backups = await chosen(order, context);
+  run: async ({ backupId, most }, context) => {
+    const stock = backupId === undefined ? await takeStock(context) : [];
+    const backups = backupId === undefined ? await due(stock, most, context) : [await one(backupId, context)];
+    if (backups.length === 0) throw new JobSkipped('there is no backup to look at');
     const looked = [];
-    for (const backup of backups) looked.push({ backupId: backup.backupId, ...(await checkDump(context, backup)) });
+    for (const backup of backups) looked.push({ backupId: backup.backupId, ...(await check(backup, context)) });
     const failed = looked.filter(({ verdict }) => verdict === 'failed');
-    if (failed.length === 0) return { looked };
+    if (failed.length === 0) return { looked, stock };
     const told = failed.map(({ backupId, faults }) => `${backupId}: ${faults.join(', ')}`).join('; ');
     throw new JobFailure('BACKUP_VERIFICATION_FAILED', told);
   },
 });
 
-async function chosen({ backupId, most }: z.output<typeof input>, context: JobContext): Promise<readonly KeptBackup[]> {
-  const { catalogue } = databaseBackup(context);
-  if (backupId === undefined) {
-    const due = await catalogue.toCheck(most);
-    if (due.length > 0) return due;
-    throw new JobSkipped('there is no backup to look at');
+type Kind = KeptBackup['kind'];
+type KindStock = Adopted & { readonly kind: Kind };
+
+/** That this deployment can look at. */
+const kindsOf = ({ ports: { mqttBackup } }: JobContext): readonly Kind[] =>
+  typeof mqttBackup === 'string' ? ['dump'] : ['dump', 'mqtt'];
+
+async function takeStock(context: JobContext): Promise<KindStock[]> {
+  const stock: KindStock[] = [];
+  for (const kind of kindsOf(context)) {
+    const found = await adoptBackups(databaseBackup(context), kind, { signal: context.signal });
+    const { adopted, untrusted, gone, withoutManifest, withoutObject } = found;
+    if (adopted.length > 0) context.log.warn({ kind, adopted }, 'backups in storage had no row; they have one now');
+    if (gone.length > 0) context.log.error({ kind, gone }, 'backups are not in storage any more');
+    if (untrusted.length > 0) context.log.error({ kind, untrusted }, 'what lies in storage cannot be trusted');
+    if (withoutManifest.length + withoutObject.length > 0)
+      context.log.info({ kind, withoutManifest, withoutObject }, 'halves of backups lie in storage');
+    stock.push({ kind, ...found });
   }
-  const found = await catalogue.find(backupId);
-  if (found === null) throw new JobFailure('BACKUP_NOT_FOUND', `there is no dump ${backupId} in storage`);
-  return [found];
+  return stock;
+}
+
+/** Those that are gone first: their row must not go on saying that they are there. */
+async function due(stock: readonly KindStock[], most: number, context: JobContext): Promise<KeptBackup[]> {
+  const { catalogue } = databaseBackup(context);
+  const backups = new Map<string, KeptBackup>();
+  for (const { gone } of stock) for (const { backupId } of gone) backups.set(backupId, await one(backupId, context));
+  for (const kind of kindsOf(context))
+    for (const backup of await catalogue.toCheck(kind, most)) backups.set(backup.backupId, backup);
+  return [...backups.values()];
+}
+
+async function one(backupId: string, context: JobContext): Promise<KeptBackup> {
+  const found = await databaseBackup(context).catalogue.find(backupId);
+  if (found !== null && kindsOf(context).includes(found.kind)) return found;
+  throw new JobFailure('BACKUP_NOT_FOUND', `there is no backup ${backupId} in storage that could be looked at here`);
+}
+
+async function check(backup: KeptBackup, context: JobContext): Promise<CheckedBackup> {
+  const { mqttBackup } = context.ports;
+  if (backup.kind !== 'mqtt' || typeof mqttBackup === 'string') return checkDump(context, backup);
+  context.progress({ note: `proving ${backup.key}` });
+  return recordCheck(context, mqttBackup.catalogue, backup, await verifyCopy(mqttBackup, backup.key, context.signal));
 }

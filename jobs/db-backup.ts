@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import { asCatalogued } from '../backups/catalogue';
 import { backupKeyOf, backupsOf } from '../backups/backup-key';
 import { takeDump } from '../backups/postgres/take-dump';
 import { retainBackups, type Retained } from '../backups/retain-backups';
 import { OF_ANY_AGE } from '../storage/port';
 import { JobFailure, type JobContext } from './runner/context';
-import { asCatalogued, checkDump, databaseBackup, type CheckedDump } from './runner/database-backup';
+import { checkDump, databaseBackup } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
+import type { CheckedBackup } from './runner/record-check';
 
 const HOUR_S = 3_600;
 const DAY_MS = 86_400_000;
@@ -86,7 +88,7 @@ async function dump(context: JobContext): Promise<Dumped> {
   return dumped;
 }
 
-async function verify(context: JobContext): Promise<CheckedDump> {
+async function verify(context: JobContext): Promise<CheckedBackup> {
   const checked = await checkDump(context, context.results['dump'] as Dumped); // what that step answered
   if (checked.verdict === 'passed') return checked;
   throw new JobFailure('BACKUP_VERIFICATION_FAILED', checked.faults.join('; '));
@@ -94,12 +96,12 @@ async function verify(context: JobContext): Promise<CheckedDump> {
 
 async function retain(
   context: JobContext,
-): Promise<Dumped & { readonly verification: CheckedDump; readonly retention: Retained }> {
+): Promise<Dumped & { readonly verification: CheckedBackup; readonly retention: Retained }> {
   const ports = databaseBackup(context);
   const nowMs = context.ports.now().getTime();
   const order = { kind: 'dump', jobName: context.jobName, rule: ports.rules.dump, nowMs, dryRun: false } as const;
   const retention = await retainBackups(ports, order);
   context.log.info(retention, 'old dumps looked through');
   const dumped = context.results['dump'] as Dumped; // as above
-  return { ...dumped, verification: context.results['verify'] as CheckedDump, retention };
+  return { ...dumped, verification: context.results['verify'] as CheckedBackup, retention };
 }

@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import type { StoreCopy } from '../backups/mqtt/copy-store';
-import { writeManifest, type CopyManifest } from '../backups/mqtt/manifest';
-import { proveCopy } from '../backups/mqtt/prove-copy';
-import { retainCopies, type Retained } from '../backups/mqtt/retain-copies';
+import { asCatalogued } from '../backups/catalogue';
+import { writeManifest } from '../backups/manifest';
 import type { MqttBackupPorts } from '../backups/mqtt/backup-ports';
+import { copiesOf } from '../backups/mqtt/copy-keys';
+import { copyManifest } from '../backups/mqtt/copy-manifest';
+import type { StoreCopy } from '../backups/mqtt/copy-store';
+import { proveCopy, type CopyProof } from '../backups/mqtt/prove-copy';
+import { retainBackups, type Retained } from '../backups/retain-backups';
 import { DermsError } from '../domain/errors';
 import { JobFailure, JobSkipped, type JobContext } from './runner/context';
 import { defineSteps } from './runner/declaration';
+import { recordCheck } from './runner/record-check';
 
 const ATTEMPTS = 3;
 
@@ -55,38 +59,58 @@ async function copyAll(context: JobContext): Promise<Outcome<StoreCopy>[]> {
   });
 }
 
-async function proveAll(context: JobContext): Promise<Outcome<CopyManifest & { readonly broker: string }>[]> {
-  const ports = portsOf(context);
+/** A copy that counts; JSON-safe. */
+interface ProvenCopy {
+  readonly broker: string;
+  readonly backupId: string;
+  readonly copy: StoreCopy;
+  readonly proof: CopyProof;
+  readonly provenAt: string;
+}
+
+async function proveAll(context: JobContext): Promise<Outcome<ProvenCopy>[]> {
   const copies = context.results['copy'] as Outcome<StoreCopy>[]; // what the step before answered
   const failed = copies.filter(isFailed);
   const proven = await overAll(context, copies.filter(isGood).map(named), async ({ name, ...copy }) => {
     context.progress({ note: `proving the copy of broker ${name}` });
-    const proof = await proveCopy(ports, copy, context.signal);
-    const { runId, workflowId } = context;
-    const provenAt = context.ports.now().toISOString();
-    const manifest: CopyManifest = { format: 1, kind: 'mqtt', runId, workflowId, copy, proof, provenAt };
-    await writeManifest(ports.storage, ports.keyRing, manifest);
-    await context.evidence('mqtt-backup', manifest);
-    context.log.info({ broker: name, key: copy.key, ...copy.counts, proof }, 'the copy of a broker store is proven');
-    return { broker: name, ...manifest };
+    return prove(copy, context);
   });
   return [...proven, ...failed];
 }
 
-interface BrokerResult extends CopyManifest {
-  readonly broker: string;
+/** Proven first, then a backup: with its manifest, its row, and the check that is its proof. */
+async function prove(copy: StoreCopy, context: JobContext): Promise<ProvenCopy> {
+  const { runId, workflowId } = context;
+  const ports = portsOf(context);
+  const { deployment, catalogue } = ports;
+  const proof = await proveCopy(ports, copy, context.signal);
+  const provenAt = context.ports.now();
+  const manifest = copyManifest(ports, { copy, proof, runId, workflowId, deployment, provenAt });
+  await writeManifest(ports.storage, manifest);
+  const backup = asCatalogued(manifest);
+  await catalogue.add(backup);
+  await recordCheck(context, catalogue, backup, { verdict: 'passed', faults: [], seconds: proof.seconds });
+  await context.evidence('mqtt-backup', manifest);
+  const { broker, key, counts } = copy;
+  context.log.info({ broker, key, ...counts, proof }, 'the copy of a broker store is proven');
+  return { broker, backupId: backup.backupId, copy, proof, provenAt: manifest.provenAt };
+}
+
+interface BrokerResult extends ProvenCopy {
   readonly retention: Retained;
 }
 
 async function retainAll(dryRun: boolean, context: JobContext): Promise<{ readonly brokers: BrokerResult[] }> {
-  const { storage, keepDays } = portsOf(context);
-  const proven = context.results['prove'] as Outcome<CopyManifest & { readonly broker: string }>[]; // as above
+  const ports = portsOf(context);
+  const proven = context.results['prove'] as Outcome<ProvenCopy>[]; // as above
   const brokers: BrokerResult[] = [];
-  for (const manifest of proven.filter(isGood)) {
-    const nowMs = context.ports.now().getTime();
-    const retention = await retainCopies(storage, manifest.broker, { nowMs, keepDays, dryRun });
-    context.log.info({ broker: manifest.broker, ...retention, dryRun }, 'old copies of a broker store looked through');
-    brokers.push({ ...manifest, retention });
+  for (const copy of proven.filter(isGood)) {
+    const retention = await retainBackups(ports, {
+      ...{ kind: 'mqtt', below: copiesOf(copy.broker), jobName: context.jobName, rule: ports.rule },
+      ...{ nowMs: context.ports.now().getTime(), dryRun },
+    });
+    context.log.info({ broker: copy.broker, ...retention, dryRun }, 'old copies of a broker store looked through');
+    brokers.push({ ...copy, retention });
   }
   const failed = proven.filter(isFailed);
   if (failed.length > 0) throw failureOf(failed, brokers.length);

@@ -13,6 +13,7 @@ import {
   hasFailedSince,
   listBackupsToCheck,
   listKeptBackups,
+  unknownBackups,
 } from '../db/backups';
 import type { Database } from '../db/pool';
 import { quarantineReason } from '../db/quarantine';
@@ -69,7 +70,8 @@ export const backupCatalogue = (db: Database): BackupCatalogue => ({
   add: (backup) => addBackup(db, backup),
   addCheck: (check) => addCheck(db, check),
   kept: (kind) => listKeptBackups(db, kind),
-  toCheck: (most) => listBackupsToCheck(db, most),
+  unknown: (backupIds) => unknownBackups(db, backupIds),
+  toCheck: (kind, most) => listBackupsToCheck(db, kind, most),
   find: (backupId) => findBackup(db, backupId),
   hasFailedSince: (jobName, takenAt) => hasFailedSince(db, jobName, takenAt),
   heldBackBy: () => quarantineReason(db),

@@ -1,9 +1,13 @@
 import type { BackedUpBroker, MqttBackupPorts } from '../backups/mqtt/backup-ports';
 import { copyStore, type CopyOptions, type StoreCopy } from '../backups/mqtt/copy-store';
 import type { Settings } from '../config/schema';
+import type { Database } from '../db/pool';
 import { findProgram } from '../servers/find-program';
 import type { BackupVault } from '../backups/vault';
 import { configuredBrokerStore } from './broker-store';
+import { backupCatalogue } from './database-backup-ports';
+
+const DAY_MS = 86_400_000;
 
 export interface BrokerAgents {
   /** Has the agent beside a broker make a copy. */
@@ -14,6 +18,7 @@ export interface BrokerAgents {
 export function mqttBackupPorts(
   settings: Settings,
   vault: BackupVault | null,
+  db: Database,
   agents: BrokerAgents,
 ): MqttBackupPorts | string {
   if (vault === null) return 'BACKUP_STORAGE or BACKUP_ENCRYPTION_KEYS is not set: there is no place for copies';
@@ -31,7 +36,9 @@ export function mqttBackupPorts(
       ...(settings.MOSQUITTO_LIBRARY_PATH !== undefined && { libraryPath: settings.MOSQUITTO_LIBRARY_PATH }),
     },
     brokers: brokers.filter((broker) => typeof broker !== 'string'),
-    keepDays: settings.MQTT_BACKUP_KEEP_DAYS,
+    deployment: settings.DEPLOYMENT,
+    catalogue: backupCatalogue(db),
+    rule: { keepMs: settings.MQTT_BACKUP_KEEP_DAYS * DAY_MS, leastDaily: 0, leastWeekly: 0, leastNewest: 1 },
   };
 }
 

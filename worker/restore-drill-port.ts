@@ -6,6 +6,7 @@ import { prepareRestored } from '../db/prepare-restored';
 import { hashPassword } from '../config/password-hash';
 import type { Settings } from '../config/schema';
 import type { RestoreDrillPort } from '../jobs/runner/ports';
+import { asCatalogued } from '../backups/catalogue';
 import { findBackupPrograms, type BackupPrograms } from '../backups/postgres/programs';
 import { withClient } from '../backups/restore/admin-client';
 import { contentOf } from '../backups/restore/content-of';
@@ -36,19 +37,21 @@ export function restoreDrillPort(
       rtoSeconds: settings.RESTORE_RTO_TARGET_SECONDS,
       rpoSeconds: settings.RESTORE_RPO_TARGET_SECONDS,
     },
-    choose: async (wanted) => chooseBackup((await findBackups(vault.storage, vault.keyRing)).found, wanted),
+    choose: async (wanted) => chooseBackup((await findBackups(vault)).found, wanted),
     run: async (order, report) => {
       const live = await liveSystem(settings, db);
       await runDrill({ ...vault, programs, live, ...deploymentPorts(settings, order.runId) }, order, report);
     },
     record: async ({ backup, report, runId, verdict, failure }) => {
-      const { backupId, object, takenAt } = backup;
       // A database that was restored knows nothing of the backups that came after its own.
-      await addBackup(db, {
-        ...{ backupId, kind: 'dump', key: object.key, runId: backup.runId, takenAtMs: Date.parse(takenAt) },
-        ...{ storedBytes: object.bytes, manifest: backup },
+      await addBackup(db, asCatalogued(backup));
+      await addCheck(db, {
+        backupId: backup.backupId,
+        kind: 'restore-drill',
+        runId,
+        verdict,
+        details: { ...report, failure },
       });
-      await addCheck(db, { backupId, kind: 'restore-drill', runId, verdict, details: { ...report, failure } });
     },
   };
 }

@@ -1,5 +1,8 @@
+import type { RetentionRule } from '../../domain/retention/removable-backups';
 import type { KeyRing } from '../../storage/encryption/key-ring';
 import type { ObjectStorage } from '../../storage/port';
+import type { BackupCatalogue } from '../catalogue';
+import type { MqttManifest } from '../manifest-schema';
 import type { CopyOptions, StoreCopy } from './copy-store';
 import type { ProofPorts } from './prove-copy';
 
@@ -15,5 +18,7 @@ export interface MqttBackupPorts extends ProofPorts {
   readonly storage: ObjectStorage;
   readonly keyRing: KeyRing;
   readonly brokers: readonly BackedUpBroker[];
-  readonly keepDays: number;
+  readonly catalogue: BackupCatalogue;
+  readonly rule: RetentionRule;
+  readonly deployment: MqttManifest['deployment'];
 }

@@ -3,6 +3,7 @@ import type { ObjectStorage } from '../../storage/port';
 import { encrypt } from '../../storage/encryption/encrypt';
 import type { KeyRing } from '../../storage/encryption/key-ring';
 import type { BrokerStore } from './broker-store';
+import { Measure } from '../measured';
 import { copyKey } from './copy-keys';
 import { StoreWalker, type StoreCounts } from './store-structure';
 
@@ -27,6 +28,8 @@ export interface StoreCopy {
   /** The store's own length; the object is a little longer. */
   readonly bytes: number;
   readonly storedBytes: number;
+  /** Of the object, hexadecimal. */
+  readonly storedSha256: string;
   /** Of the store, hexadecimal. */
   readonly sha256: string;
   /** When the broker wrote it, ms since the epoch: what came later is not in it. */
@@ -54,12 +57,14 @@ export async function copyStore(
   const savedBy = performance.now();
   const key = copyKey(store.name, saved.savedAtMs, runId);
   const judge = judged(store.read(withSignal), onProgress);
-  const stored = await storage.put(key, encrypt(judge.content, keyRing, key), withSignal);
+  const object = new Measure();
+  await storage.put(key, object.of(encrypt(judge.content, keyRing, key)), withSignal);
+  const { bytes: storedBytes, sha256: storedSha256 } = object.end();
   return {
     broker: store.name,
     key,
     keyId: keyRing.currentKeyId,
-    storedBytes: stored.bytes,
+    ...{ storedBytes, storedSha256 },
     savedAtMs: saved.savedAtMs,
     ...judge.verdict(),
     seconds: { save: secondsBetween(began, savedBy), copy: secondsBetween(savedBy, performance.now()) },

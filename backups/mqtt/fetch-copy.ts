@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { DermsError } from '../../domain/errors';
 import { decrypt } from '../../storage/encryption/decrypt';
 import type { BackupVault } from '../vault';
-import { copiesOf, copyKeyOf, isManifestKey } from './copy-keys';
+import { isManifestKey, objectKeyOf } from '../manifest';
+import { copiesOf } from './copy-keys';
 import type { StoreCopy } from './copy-store';
 import { StoreWalker, type StoreStructure } from './store-structure';
 
@@ -45,6 +46,6 @@ export async function fetchCopy(
 /** Keys of the proven copies of a broker, the newest last. */
 export async function provenCopies({ storage }: Pick<BackupVault, 'storage'>, broker: string): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { key } of storage.list(copiesOf(broker))) if (isManifestKey(key)) keys.push(copyKeyOf(key));
+  for await (const { key } of storage.list(copiesOf(broker))) if (isManifestKey(key)) keys.push(objectKeyOf(key));
   return keys;
 }

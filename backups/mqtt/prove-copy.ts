@@ -27,7 +27,11 @@ export interface CopyProof extends ScratchAnswers {
  * @throws {DermsError} `BROKER_STORE_FAULTY` when any of that does not hold; `BACKUP_UNREADABLE` when it cannot be
  * decrypted.
  */
-export async function proveCopy(ports: ProofPorts, copy: StoreCopy, signal: AbortSignal): Promise<CopyProof> {
+export async function proveCopy(
+  ports: ProofPorts,
+  copy: Pick<StoreCopy, 'key' | 'bytes' | 'sha256'>,
+  signal: AbortSignal,
+): Promise<CopyProof> {
   const clock = [performance.now()];
   let structure: StoreStructure | undefined;
   return withScratchBroker(

@@ -3,12 +3,12 @@ import type { FoundBackup } from './find-backups';
 /** A line for each, newest first, in columns. */
 export function backupTable(found: readonly FoundBackup[]): string {
   if (found.length === 0) return 'There is no backup.';
-  const rows = found.map(({ manifest, signature }) => [
+  const rows = found.map(({ manifest, signature, isWhole }) => [
     manifest.takenAt,
     manifest.backupId,
     `${(manifest.object.bytes / 1e6).toFixed(1)} MB`,
     manifest.object.keyId,
-    signature === 'valid' ? 'signed' : signature === 'unknown-key' ? 'KEY IS NOT HERE' : 'ALTERED',
+    stateOf(signature, isWhole),
     manifest.object.key,
   ]);
   const table = [['TAKEN AT', 'ID', 'STORED', 'KEY', 'MANIFEST', 'OBJECT'], ...rows];
@@ -21,4 +21,9 @@ export function backupTable(found: readonly FoundBackup[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function stateOf(signature: FoundBackup['signature'], isWhole: boolean): string {
+  if (signature !== 'valid') return signature === 'unknown-key' ? 'KEY IS NOT HERE' : 'ALTERED';
+  return isWhole ? 'signed' : 'CONTENT IS GONE';
 }

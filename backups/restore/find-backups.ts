@@ -1,56 +1,44 @@
-import type { KeyRing, SignatureCheck } from '../../storage/encryption/key-ring';
-import type { ObjectStorage } from '../../storage/port';
-import { backupsOf } from '../backup-key';
-import { checkSignature, isManifestKey, manifestKeyOf, readManifest } from '../manifest';
+import type { SignatureCheck } from '../../storage/encryption/key-ring';
 import type { DumpManifest } from '../manifest-schema';
+import { takeStock, type StockedManifest, type UnreadableManifest } from '../stock';
+import type { BackupVault } from '../vault';
 import { RestoreFailure } from './failure';
 
 /** A dump as storage itself tells of it: no database of ours is asked. */
 export interface FoundBackup {
   readonly manifest: DumpManifest;
   readonly signature: SignatureCheck;
+  /** false: its content is not there, or is not as long as it was. */
+  readonly isWhole: boolean;
 }
 
-/** What lies there and could not be read, and why. */
-export interface UnreadableBackup {
-  readonly key: string;
-  readonly why: string;
+export interface FoundBackups {
+  /** Newest first. */
+  readonly found: readonly FoundBackup[];
+  readonly unreadable: readonly UnreadableManifest[];
+  /** Keys of content that has no manifest: no backup. */
+  readonly withoutManifest: readonly string[];
 }
 
-/** Every dump in storage, newest first. */
-export async function findBackups(
-  storage: ObjectStorage,
-  keyRing: KeyRing,
-): Promise<{ readonly found: readonly FoundBackup[]; readonly unreadable: readonly UnreadableBackup[] }> {
-  const found: FoundBackup[] = [];
-  const unreadable: UnreadableBackup[] = [];
-  for (const key of await objectKeys(storage)) {
-    try {
-      const manifest = await readManifest(storage, key);
-      if (manifest.kind === 'dump') found.push({ manifest, signature: checkSignature(keyRing, manifest) });
-    } catch (error) {
-      unreadable.push({ key, why: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  return { found: found.sort((a, b) => (a.manifest.takenAt < b.manifest.takenAt ? 1 : -1)), unreadable };
+/** Every dump in storage. */
+export async function findBackups(vault: BackupVault): Promise<FoundBackups> {
+  const { manifests, unreadable, withoutManifest } = await takeStock(vault, 'dump');
+  return { found: manifests.flatMap(asFound), unreadable, withoutManifest: withoutManifest.map(({ key }) => key) };
 }
 
-async function objectKeys(storage: ObjectStorage): Promise<string[]> {
-  const keys: string[] = [];
-  const suffix = manifestKeyOf('').length;
-  for await (const { key } of storage.list(backupsOf('dump'))) if (isManifestKey(key)) keys.push(key.slice(0, -suffix));
-  return keys;
-}
+const asFound = ({ manifest, signature, object }: StockedManifest): FoundBackup[] =>
+  manifest.kind === 'dump' ? [{ manifest, signature, isWhole: object?.bytes === manifest.object.bytes }] : [];
 
 /**
- * `latest`: the newest backup that a holder of the keys has made; else the one of this id or key.
+ * `latest`: the newest backup that is whole and that a holder of the keys has made; else the one of this id or key.
  *
- * @throws {RestoreFailure} NO_BACKUP, and BACKUP_ALTERED when its manifest was not written by a holder of the keys.
+ * @throws {RestoreFailure} NO_BACKUP, and BACKUP_ALTERED when its manifest was not written by a holder of the keys, or its
+ * content is not as long as that says.
  */
 export function chooseBackup(found: readonly FoundBackup[], wanted: string): DumpManifest {
   const chosen =
     wanted === 'latest'
-      ? found.find(({ signature }) => signature === 'valid')
+      ? found.find(({ signature, isWhole }) => signature === 'valid' && isWhole)
       : found.find(({ manifest }) => [manifest.backupId, manifest.object.key].includes(wanted));
   if (chosen === undefined)
     throw new RestoreFailure(
@@ -58,7 +46,7 @@ export function chooseBackup(found: readonly FoundBackup[], wanted: string): Dum
       wanted === 'latest'
         ? found.length === 0
           ? 'there is no backup in storage'
-          : `none of the ${String(found.length)} backups in storage was signed with a key of this ring`
+          : `none of the ${String(found.length)} backups in storage is whole and was signed with a key of this ring`
         : `there is no backup ${wanted} in storage`,
     );
   if (chosen.signature === 'unknown-key')
@@ -68,5 +56,7 @@ export function chooseBackup(found: readonly FoundBackup[], wanted: string): Dum
     );
   if (chosen.signature === 'invalid')
     throw new RestoreFailure('BACKUP_ALTERED', `the manifest of ${chosen.manifest.object.key} was altered`);
+  if (!chosen.isWhole)
+    throw new RestoreFailure('BACKUP_ALTERED', `${chosen.manifest.object.key} is not there, or not all of it`);
   return chosen.manifest;
 }

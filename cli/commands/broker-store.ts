@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { readSignedManifest } from '../../backups/manifest';
+import type { MqttManifest } from '../../backups/manifest-schema';
 import { fetchCopy, provenCopies } from '../../backups/mqtt/fetch-copy';
-import { readManifest } from '../../backups/mqtt/manifest';
 import { openBackupVault, VAULT_SETTINGS, type BackupVault } from '../../backups/vault';
 import { loadSomeSettings } from '../../config/load';
 import type { Command } from '../context';
@@ -30,15 +31,24 @@ export const brokerStore: Command = async (argv, { print, environment }) => {
   const file = required(values.into, 'into', USAGE);
   if (existsSync(file)) throw new CommandFailure(`${file} is there already; it is not overwritten.`);
   const key = values.id ?? (values.latest ? await newest(vault, values.broker) : undefined);
-  const { copy, provenAt } = await readManifest(vault.storage, vault.keyRing, required(key, 'latest or --id', USAGE));
-  await fetchCopy(vault, copy, file, new AbortController().signal);
-  const { retained, sessions, queued } = copy.counts;
-  print(`${file}: ${copy.key}, ${copy.bytes} bytes, sha256 ${copy.sha256}
-saved by broker ${copy.broker} at ${new Date(copy.savedAtMs).toISOString()}, proven at ${provenAt}
+  const { object, store, counts, broker, takenAt, provenAt } = await copyAt(
+    vault,
+    required(key, 'latest or --id', USAGE),
+  );
+  await fetchCopy(vault, { key: object.key, ...store }, file, new AbortController().signal);
+  const { retained, sessions, queued } = counts;
+  print(`${file}: ${object.key}, ${store.bytes} bytes, sha256 ${store.sha256}
+saved by broker ${broker} at ${takenAt}, proven at ${provenAt}
 ${retained} retained messages, ${sessions} sessions, ${queued} messages in queues
 Now follow docs/runbooks/mqtt-backup.md, "Bring a store back by hand": stop the broker before you place the file.`);
   return 0;
 };
+
+async function copyAt(vault: BackupVault, key: string): Promise<MqttManifest> {
+  const manifest = await readSignedManifest(vault, key);
+  if (manifest.kind === 'mqtt') return manifest;
+  throw new CommandFailure(`${key} is a ${manifest.kind}, not a copy of a broker's store.`);
+}
 
 async function newest(vault: BackupVault, broker: string): Promise<string> {
   const key = (await provenCopies(vault, broker)).at(-1);

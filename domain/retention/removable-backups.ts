@@ -19,10 +19,22 @@ export interface RetentionRule {
   readonly leastNewest: number;
 }
 
+/** The newest backup where it is proven, and the check that proves it: because it is there, others may go. */
+export interface ProvenNewest {
+  readonly takenAtMs: number;
+  readonly because: { readonly backupId: string; readonly checkId: number };
+}
+
 export interface LetGo {
   readonly backupId: string;
-  /** The newest proven backup, and the check that proves it: because it is there, this one may go. */
-  readonly because: { readonly backupId: string; readonly checkId: number };
+  readonly because: ProvenNewest['because'];
+}
+
+/** How things stand when something is to be let go. */
+export interface RetentionMoment {
+  readonly nowMs: number;
+  /** A run that should have made a newer one has failed. */
+  readonly newestAttemptFailed: boolean;
 }
 
 const DAY_MS = 86_400_000;
@@ -38,23 +50,37 @@ const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
 export function removableBackups(
   backups: readonly RetainableBackup[],
   rule: RetentionRule,
-  { nowMs, newestAttemptFailed }: { readonly nowMs: number; readonly newestAttemptFailed: boolean },
+  moment: RetentionMoment,
 ): LetGo[] {
   const newestFirst = [...backups].sort((a, b) => b.takenAtMs - a.takenAtMs);
   const [newest] = newestFirst;
-  if (newest === undefined || newestAttemptFailed || newest.proofCheckId === null) return [];
+  const letsGo = provenNewest(backups, moment);
+  if (newest === undefined || letsGo === null) return [];
   const proven = newestFirst.filter(({ proofCheckId }) => proofCheckId !== null);
   const daily = newestOfEach(proven, dayOf, rule.leastDaily);
   const weekly = newestOfEach(proven, weekOf, rule.leastWeekly);
   const kept = new Set([...daily, ...weekly, ...proven.slice(0, rule.leastNewest), newest]);
   const isFull =
     daily.length >= rule.leastDaily && weekly.length >= rule.leastWeekly && proven.length >= rule.leastNewest;
-  const because = { backupId: newest.backupId, checkId: newest.proofCheckId };
   return newestFirst
-    .filter((backup) => !kept.has(backup) && backup.takenAtMs < nowMs - rule.keepMs)
+    .filter((backup) => !kept.has(backup) && backup.takenAtMs < moment.nowMs - rule.keepMs)
     .filter(({ proofCheckId, isDamaged }) => proofCheckId !== null || isDamaged || isFull)
     .reverse()
-    .map(({ backupId }) => ({ backupId, because }));
+    .map(({ backupId }) => ({ backupId, because: letsGo.because }));
+}
+
+/** null: nothing may be let go, because the newest backup is not proven or a newer attempt has failed. */
+export function provenNewest(
+  backups: readonly RetainableBackup[],
+  { newestAttemptFailed }: RetentionMoment,
+): ProvenNewest | null {
+  const newest = backups.reduce<RetainableBackup | null>(
+    (best, backup) => (best === null || backup.takenAtMs > best.takenAtMs ? backup : best),
+    null,
+  );
+  if (newest === null || newestAttemptFailed || newest.proofCheckId === null) return null;
+  const { backupId, takenAtMs, proofCheckId: checkId } = newest;
+  return { takenAtMs, because: { backupId, checkId } };
 }
 
 function newestOfEach(

@@ -1,8 +1,8 @@
-import type { CataloguedBackup } from '../../backups/catalogue';
+import type { KeptBackup } from '../../backups/catalogue';
 import type { DatabaseBackupPorts } from '../../backups/database-ports';
-import type { DumpManifest } from '../../backups/manifest-schema';
-import { verifyDump, type DumpVerdict } from '../../backups/verify-dump';
+import { verifyDump } from '../../backups/verify-dump';
 import { JobFailure, type JobContext } from './context';
+import { recordCheck, type CheckedBackup } from './record-check';
 
 /** @throws {JobFailure} `BACKUP_NOT_CONFIGURED`: a backup that cannot be taken must not look like one that was not due. */
 export function databaseBackup({ ports: { databaseBackup: found } }: JobContext): DatabaseBackupPorts {
@@ -10,41 +10,19 @@ export function databaseBackup({ ports: { databaseBackup: found } }: JobContext)
   throw new JobFailure('BACKUP_NOT_CONFIGURED', found);
 }
 
-export interface CheckedDump {
-  readonly checkId: number;
-  readonly verdict: DumpVerdict['verdict'];
-  readonly faults: readonly string[];
-}
-
-/** Looks at one stored dump and records what was seen: as a row, with the run, and in the log. */
+/** Looks at one stored dump and records what was seen. */
 export async function checkDump(
   context: JobContext,
-  { backupId, key, storedBytes }: Pick<CataloguedBackup, 'backupId' | 'key' | 'storedBytes'>,
-): Promise<CheckedDump> {
+  backup: Pick<KeptBackup, 'backupId' | 'key' | 'storedBytes'>,
+): Promise<CheckedBackup> {
   const ports = databaseBackup(context);
-  const { verdict, faults, seconds } = await verifyDump(ports, key, {
+  const { key, storedBytes } = backup;
+  const seen = await verifyDump(ports, key, {
     signal: context.signal,
     onProgress: (doneBytes) => {
       const share = storedBytes === 0 ? 0 : Math.min(1, doneBytes / storedBytes);
       context.progress({ doneBytes, totalBytes: storedBytes, share, note: `reading ${key}` });
     },
   });
-  const details = { faults, seconds };
-  const check = { backupId, kind: 'verification', runId: context.runId, verdict, details } as const;
-  const checkId = await ports.catalogue.addCheck(check);
-  await context.evidence('backup-verification', { backupId, key, checkId, verdict, ...details });
-  const told = { backupId, key, checkId, ...details };
-  if (verdict === 'passed') context.log.info(told, 'backup verified');
-  else context.log.error(told, 'a backup cannot be restored from');
-  return { checkId, verdict, faults };
+  return recordCheck(context, ports.catalogue, backup, seen);
 }
-
-export const asCatalogued = (manifest: DumpManifest): CataloguedBackup => ({
-  backupId: manifest.backupId,
-  kind: 'dump',
-  key: manifest.object.key,
-  runId: manifest.runId,
-  takenAtMs: Date.parse(manifest.takenAt),
-  storedBytes: manifest.object.bytes,
-  manifest,
-});

@@ -62,7 +62,7 @@ async function main(): Promise<void> {
           },
         },
         timeSeries: createTimeSeriesPort(db, settings),
-        mqttBackup: mqttBackupPorts(settings, vault, createBrokerAgents(client)),
+        mqttBackup: mqttBackupPorts(settings, vault, db, createBrokerAgents(client)),
         databaseBackup: databaseBackupPorts(settings, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { manifestKey } from '../../../backups/mqtt/copy-keys';
+import { manifestKeyOf, writeManifest } from '../../../backups/manifest';
+import { copyManifest } from '../../../backups/mqtt/copy-manifest';
 import { copyStore, type StoreCopy } from '../../../backups/mqtt/copy-store';
-import { writeManifest } from '../../../backups/mqtt/manifest';
 import { run } from '../../../cli/run';
 import { createDirectoryStorage } from '../../../storage/directory';
 import { newKeyEntry, parseKeyRing } from '../../../storage/encryption/key-ring';
@@ -38,8 +38,8 @@ const command = async (args: string, environment: NodeJS.ProcessEnv = { BACKUP_E
 const provenCopy = async (runId: string): Promise<StoreCopy> => {
   const copy = await copyStore({ store: broker.store, storage, keyRing }, runId);
   const proof = { retained: 1, sessions: 0, resumed: 0, delivered: 0, seconds: { fetch: 0, boot: 0, ask: 0 } };
-  const provenAt = '2026-05-01T01:25:00.000Z';
-  await writeManifest(storage, keyRing, { format: 1, kind: 'mqtt', runId, workflowId: 'w', copy, proof, provenAt });
+  const made = { runId, workflowId: 'w', deployment: 'development', provenAt: new Date() } as const;
+  await writeManifest(storage, copyManifest({ keyRing }, { copy, proof, ...made }));
   return copy;
 };
 
@@ -48,8 +48,8 @@ beforeAll(async () => {
   const client = await broker.connect();
   await client.publishAsync('der/setpoints/pv/pv-1', '{}', { qos: 1, retain: true });
   await client.endAsync();
-  older = await provenCopy('run-a');
-  newest = await provenCopy('run-b');
+  older = await provenCopy('019ac1f0-7b00-7c11-8a22-9b33ac44bd5a');
+  newest = await provenCopy('019ac1f0-7b00-7c11-8a22-9b33ac44bd5b');
   await copyStore({ store: broker.store, storage, keyRing }, 'run-c-not-proven');
 });
 afterEach(() => {
@@ -84,12 +84,12 @@ describe('derms broker-store', () => {
   });
 
   it('refuses a manifest that somebody else wrote, and one that was changed, and leaves no file', async () => {
-    const path = join(objects, manifestKey(older.key));
+    const path = join(objects, manifestKeyOf(older.key));
     const manifest = readFileSync(path, 'utf8');
     writeFileSync(path, manifest.replace('"retained": 1', '"retained": 2'));
     await expect(command(`--id ${older.key} --into ${into}`)).rejects.toMatchObject({
       code: 'BACKUP_UNREADABLE',
-      message: expect.stringContaining('invalid'),
+      message: expect.stringContaining('was not written by a holder of its key'),
     });
     writeFileSync(path, manifest);
     const other = { BACKUP_ENCRYPTION_KEYS: newKeyEntry('other') };

@@ -1,6 +1,8 @@
 import { request } from 'node:http';
+import { ERROR_PAGES } from '../../../api/error-pages';
+import { problemHeaders } from '../../../api/problem';
 import { createLogger } from '../../../observability/logger';
-import { DermsError } from '../../../domain/errors';
+import { DermsError, type ErrorCode } from '../../../domain/errors';
 import { startApp, type AppUnderTest, type Given } from './app-under-test';
 
 let app: AppUnderTest | undefined;
@@ -166,6 +168,13 @@ describe('a failure inside', () => {
     expect(lines[0]?.err?.message).toBe('readDevice answers what it does not declare');
   });
 });
+
+it.each((Object.keys(ERROR_PAGES) as ErrorCode[]).filter((code) => ERROR_PAGES[code].status === 503))(
+  '%s, which may pass, says when to try again',
+  (code) => {
+    expect(Number(problemHeaders(new DermsError(code, 'x'))['Retry-After'])).toBeGreaterThan(0);
+  },
+);
 
 describe('while the process stops', () => {
   it('new requests are sent away, probes are not', async () => {
