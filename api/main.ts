@@ -2,7 +2,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext } from '../broker/connection';
-import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
@@ -19,9 +18,9 @@ import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
-import { createAuthentication } from './auth/authentication';
-import { createLoginBackOff } from './auth/login-back-off';
-import { createTokens } from './auth/tokens';
+import { readCredentials } from './auth/credentials';
+import { openAuthentication } from './auth/open-authentication';
+import { registerAuthMetrics } from './health/auth-metrics';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createStreamPlaces } from './stream-places';
@@ -52,7 +51,7 @@ const STREAMS = { perUser: 10, inAll: 200 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
-  const { users, secret } = credentialsOf(settings);
+  const credentials = await readCredentials(settings, new Date());
   const log = createLogger({
     service: 'derms',
     role: 'api',
@@ -118,11 +117,27 @@ async function main(): Promise<void> {
   });
   registerJobMetrics(registry, jobs);
 
+  const { authentication, tokenRegister } = openAuthentication({
+    credentials,
+    probes,
+    writes: !settings.QUARANTINE,
+    isDatabaseUp: () => monitor.dependency('database').up,
+    log,
+  });
+  await tokenRegister.start();
+  shutdown.add('token register', () => {
+    tokenRegister.stop();
+  });
+  registerAuthMetrics(registry, { authentication, tokenRegister });
+
   const app = createApp({
     log,
     metrics,
     settings: {
       quarantined: settings.QUARANTINE,
+      issuer: credentials.issuer,
+      trustedProxies: settings.TRUST_PROXY,
+      corsOrigins: settings.CORS_ORIGINS,
       staleSeconds: settings.TELEMETRY_STALE_SECONDS,
       temporalUiUrl: settings.TEMPORAL_UI_URL ?? null,
       temporalNamespace: settings.TEMPORAL_NAMESPACE,
@@ -132,11 +147,8 @@ async function main(): Promise<void> {
       confirmCancelWithinMs: CONFIRM_CANCEL_MS,
       checkAnswers: settings.NODE_ENV === 'test',
     },
-    authentication: createAuthentication(
-      users,
-      createTokens({ secret, ttlSeconds: settings.JWT_TTL_SECONDS }),
-      createLoginBackOff(() => performance.now()),
-    ),
+    authentication,
+    tokenRegister,
     health: monitor,
     stopping: () => shutdown.stopping,
     ...databaseStores(db, {
@@ -207,13 +219,6 @@ function openBroker(settings: Settings, shutdown: ShutdownList, context: BrokerC
   );
   shutdown.add('broker', () => broker.close());
   return broker;
-}
-
-function credentialsOf({ AUTH_USERS: users, JWT_SECRET: secret }: Settings) {
-  if (users === undefined || secret === undefined) {
-    throw new Error('The API needs AUTH_USERS and JWT_SECRET. See docs/configuration.md.');
-  }
-  return { users: parseAuthUsers(users), secret };
 }
 
 const database = (

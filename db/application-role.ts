@@ -33,6 +33,7 @@ export async function ensureApplicationRole(client: Client, role: string, passwo
   await client.query(`grant usage on all sequences in schema public to ${name}`);
   await client.query(`revoke insert, update, delete on schema_migrations from ${name}`);
   await client.query(`revoke update, delete on audit_log, dispatch_history, kept_cycles, kept_setpoints from ${name}`);
-  await client.query(`revoke delete on quarantine, reconciliations from ${name}`);
+  await client.query(`revoke delete on quarantine, reconciliations, machine_tokens from ${name}`);
+  await client.query(`revoke update, delete on token_revocations from ${name}`);
   for (const table of TIME_SERIES) await client.query(`alter table ${table} owner to ${name}`);
 }

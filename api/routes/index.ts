@@ -15,6 +15,7 @@ import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
 import { runRoutes } from './runs';
 import { scheduleRoutes } from './schedules';
+import { tokenRoutes } from './tokens';
 
 /** The whole API. What stands here is served, checked, audited and documented; what does not, is not. */
 export const routes: readonly Route[] = [
@@ -33,5 +34,6 @@ export const routes: readonly Route[] = [
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,
+  ...tokenRoutes,
   ...healthRoutes,
 ];

@@ -20,7 +20,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'listSchedules',
     tag: 'Schedules',
     summary: 'Everything that runs by itself: last outcomes, next times, and what is paused and why',
-    role: 'viewer',
     answers: { 200: { description: 'All of them.', schema: pageOf(scheduleSchema) } },
     errors: [],
     handle: async (_input, ports) => {
@@ -36,7 +35,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'readSchedule',
     tag: 'Schedules',
     summary: 'One schedule',
-    role: 'viewer',
     params: scheduleParams,
     answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
     errors: ['SCHEDULE_NOT_FOUND'],
@@ -51,7 +49,6 @@ export const scheduleRoutes: readonly Route[] = [
     tag: 'Schedules',
     summary: 'Let it start nothing until it is resumed',
     description: 'A pause survives new versions and restarts; its ticks are accounted for as `paused`.',
-    role: 'operator',
     params: scheduleParams,
     body: reasonBody,
     answers: changed,
@@ -70,7 +67,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'resumeSchedule',
     tag: 'Schedules',
     summary: 'Let it start runs again',
-    role: 'operator',
     params: scheduleParams,
     body: reasonBody,
     answers: changed,
@@ -89,7 +85,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'triggerSchedule',
     tag: 'Schedules',
     summary: 'Run it now, unless its last run still goes on',
-    role: 'operator',
     params: scheduleParams,
     answers: {
       202: {
