@@ -1,6 +1,8 @@
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { DermsError } from '../domain/errors';
+import { clientAddress } from './client-address';
+import { crossOrigin } from './cross-origin';
 import { docsPages } from './docs-pages';
 import { mountRoutes } from './mount-routes';
 import type { AppPorts } from './ports';
@@ -17,8 +19,11 @@ export function createApp(ports: AppPorts): Express {
   app.disable('x-powered-by');
   app.disable('etag'); // ours are revisions
   app.set('query parser', 'simple');
+  app.set('trust proxy', [...ports.settings.trustedProxies]);
   app.use(requestLog(ports));
+  app.use(noteUntrustedProxy(ports));
   app.use(securityHeaders);
+  app.use(crossOrigin(ports.settings.corsOrigins));
   app.use(metricsPage(ports));
   app.use(turnAwayWhileStopping(ports));
   app.use(mountRoutes(routes, ports));
@@ -45,6 +50,19 @@ const securityHeaders = helmet({
   },
   referrerPolicy: { policy: 'no-referrer' },
 });
+
+/** Once: whoever forgot `TRUST_PROXY` has one address for all clients in limits and audit. */
+function noteUntrustedProxy({ settings, log }: AppPorts): RequestHandler {
+  let noted = settings.trustedProxies.length > 0;
+  return (request, _response, next) => {
+    if (!noted && request.get('X-Forwarded-For') !== undefined) {
+      noted = true;
+      const address = clientAddress(request);
+      log.warn({ address }, 'X-Forwarded-For is ignored: if this is your proxy, name it in TRUST_PROXY');
+    }
+    next();
+  };
+}
 
 function metricsPage({ settings, metrics: { registry }, log }: AppPorts): RequestHandler {
   return async (request, response, next) => {

@@ -29,14 +29,18 @@ export const ERROR_PAGES = {
   UNAUTHENTICATED: {
     status: 401,
     title: 'Not logged in',
-    meaning: 'There is no access token, or it is expired, was signed by somebody else, or its user exists no more.',
-    remedy: 'Log in with `POST /api/auth/login` and send `Authorization: Bearer <accessToken>`.',
+    meaning:
+      'There is no access token, or it is expired, was revoked, was issued by somebody else or for another environment, or its user exists no more.',
+    remedy:
+      'Log in with `POST /api/auth/login` and send `Authorization: Bearer <accessToken>`. A machine needs a new token from an administrator.',
   },
   FORBIDDEN: {
     status: 403,
     title: 'Not allowed',
-    meaning: 'The user is known, but this needs a higher role. The attempt is in the audit log.',
-    remedy: 'Ask somebody with the role that `detail` names, or an administrator to change `AUTH_USERS`.',
+    meaning:
+      'The caller is known, but this needs a higher role, or a scope that its machine token does not have. An attempt to change something is in the audit log.',
+    remedy:
+      'Ask somebody with the role that `detail` names, or an administrator to change `AUTH_USERS`; for a machine, to issue a token with the scope.',
   },
   NOT_FOUND: {
     status: 404,
@@ -206,6 +210,12 @@ export const ERROR_PAGES = {
     title: 'Unknown schedule',
     meaning: 'This deployment has no schedule of this id, or its control worker has not made it yet.',
     remedy: '`GET /api/schedules` lists them; which jobs have one is in docs/jobs.md and `JOB_SCHEDULES`.',
+  },
+  MACHINE_TOKEN_NOT_FOUND: {
+    status: 404,
+    title: 'Unknown machine token',
+    meaning: 'No machine token has this id.',
+    remedy: '`GET /api/auth/machine-tokens` lists them, revoked ones too. The id is not the token.',
   },
   TOO_MANY_REQUESTS: {
     status: 429,

@@ -23,7 +23,7 @@ const RETRY_MS = 1_000;
 export async function sendEvents(
   stream: EventStream,
   response: Response,
-  { streams, stopping, log }: Pick<AppPorts, 'streams' | 'stopping' | 'log'>,
+  { streams, stopping, log, mayListen }: Pick<AppPorts, 'streams' | 'stopping' | 'log'> & { mayListen: () => boolean },
   { user, requestId }: Actor,
 ): Promise<void> {
   const giveBack = streams.take(user);
@@ -43,7 +43,10 @@ export async function sendEvents(
   };
   response.once('close', stop);
   response.write(`retry: ${String(RETRY_MS)}\n\n`);
-  const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => {
+    if (mayListen()) response.write(': still here\n\n');
+    else stop();
+  }, HEARTBEAT_MS);
   const longest = setTimeout(stop, LONGEST_MS);
   const stops = setInterval(() => {
     if (stopping()) stop();

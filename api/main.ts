@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
-import { parseAuthUsers } from '../config/auth-users';
 import { loadSettings } from '../config/load';
 import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
@@ -21,9 +20,9 @@ import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
-import { createAuthentication } from './auth/authentication';
-import { createLoginBackOff } from './auth/login-back-off';
-import { createTokens } from './auth/tokens';
+import { readCredentials } from './auth/credentials';
+import { openAuthentication } from './auth/open-authentication';
+import { registerAuthMetrics } from './health/auth-metrics';
 import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
@@ -59,7 +58,7 @@ const PLANNING = { mostWaiting: 8, waitMs: 5_000 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
-  const { users, secret } = credentialsOf(settings);
+  const credentials = await readCredentials(settings, new Date());
   const log = createLogger({
     service: 'derms',
     role: 'api',
@@ -131,11 +130,27 @@ async function main(): Promise<void> {
   });
   registerJobMetrics(registry, jobs);
 
+  const { authentication, tokenRegister } = openAuthentication({
+    credentials,
+    probes,
+    writes: !settings.QUARANTINE,
+    isDatabaseUp: () => monitor.dependency('database').up,
+    log,
+  });
+  await tokenRegister.start();
+  shutdown.add('token register', () => {
+    tokenRegister.stop();
+  });
+  registerAuthMetrics(registry, { authentication, tokenRegister });
+
   const app = createApp({
     log,
     metrics,
     settings: {
       quarantined: settings.QUARANTINE,
+      issuer: credentials.issuer,
+      trustedProxies: settings.TRUST_PROXY,
+      corsOrigins: settings.CORS_ORIGINS,
       staleSeconds: settings.TELEMETRY_STALE_SECONDS,
       temporalUiUrl: settings.TEMPORAL_UI_URL ?? null,
       temporalNamespace: settings.TEMPORAL_NAMESPACE,
@@ -145,11 +160,8 @@ async function main(): Promise<void> {
       confirmCancelWithinMs: CONFIRM_CANCEL_MS,
       checkAnswers: settings.NODE_ENV === 'test',
     },
-    authentication: createAuthentication(
-      users,
-      createTokens({ secret, ttlSeconds: settings.JWT_TTL_SECONDS }),
-      createLoginBackOff(() => performance.now()),
-    ),
+    authentication,
+    tokenRegister,
     health: monitor,
     stopping: () => shutdown.stopping,
     ...databaseStores(db, {
@@ -223,13 +235,6 @@ function openBroker(options: BrokerOptions, shutdown: ShutdownList, context: Bro
   const broker = connectToBroker(options, {}, context);
   shutdown.add('broker', () => broker.close());
   return broker;
-}
-
-function credentialsOf({ AUTH_USERS: users, JWT_SECRET: secret }: Settings) {
-  if (users === undefined || secret === undefined) {
-    throw new Error('The API needs AUTH_USERS and JWT_SECRET. See docs/configuration.md.');
-  }
-  return { users: parseAuthUsers(users), secret };
 }
 
 const database = (

@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from 'express';
 import type { Actor } from '../db/audit';
 import { DermsError } from '../domain/errors';
-import { actorOf, checkRole } from './auth/authorisation';
+import { actorOf, callerOf, checkAccess } from './auth/authorisation';
 import type { AppPorts } from './ports';
 import { failureOf, HttpFailure } from './problem';
 import { readInput } from './request-input';
@@ -32,11 +32,12 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
 /** Who is it, may they, what do they say, then the handler; a refused attempt leaves a row. */
 async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
   const context = contextOf(response);
-  const actor = actorOf(route, ports.authentication, request, context.requestId);
-  if (route.role !== 'anyone') context.user = actor.user;
+  const caller = callerOf(route, ports.authentication, request);
+  const actor = actorOf(caller, request, context.requestId);
+  context.user = caller?.user ?? null;
   let input: RouteInput | null = null;
   try {
-    checkRole(route, actor);
+    checkAccess(route, caller, request.params);
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
     refuseToBeLookedAtOnly(route, ports);
@@ -45,7 +46,8 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     const withinMs = ports.settings.requestTimeoutMs + (route.waitsMs?.(input) ?? 0);
     const answer = await withinTime(route.handle(input, ports), withinMs);
     if (route.answers[answer.status]?.stream === true) {
-      await sendEvents(answer.body as EventStream, response, ports, actor); // by its declaration
+      const mayListen = (): boolean => isStillCaller(route, ports, request);
+      await sendEvents(answer.body as EventStream, response, { ...ports, mayListen }, actor); // by its declaration
       return;
     }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
@@ -54,6 +56,16 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
   } catch (thrown) {
     await auditRefusal(route, ports, { actor, request, input, thrown });
     throw thrown;
+  }
+}
+
+/** A stream outlives its request: it ends with its token. */
+function isStillCaller(route: Route, { authentication }: AppPorts, request: Request): boolean {
+  try {
+    callerOf(route, authentication, request);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { ERROR_CODES, type ErrorCode } from '../domain/errors';
+import type { Access } from './access';
 import { ERROR_PAGES } from './error-pages';
 import { refusedWhileQuarantined, type Route } from './route';
 
@@ -51,7 +52,7 @@ function pathsOf(routes: readonly Route[]): ZodOpenApiPathsObject {
 function operationOf(route: Route): ZodOpenApiOperationObject {
   const parameters = { path: route.params, query: route.query, header: route.headers };
   const given = Object.entries(parameters).filter(([, schema]) => schema !== undefined);
-  const needs = route.role === 'anyone' ? 'Open to everybody.' : `Needs the role ${route.role}.`;
+  const needs = needsOf(route);
   return {
     operationId: route.operationId,
     tags: [route.tag],
@@ -64,6 +65,11 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
       : { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
     responses: { ...answersOf(route), ...problemsOf(route) },
   };
+}
+
+function needsOf({ role, scope }: Access): string {
+  if (role === 'anyone') return 'Open to everybody.';
+  return scope === null ? `Needs the role ${role}.` : `Needs the role ${role}, or a machine token with \`${scope}\`.`;
 }
 
 const answersOf = (route: Route): ZodOpenApiOperationObject['responses'] =>

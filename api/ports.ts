@@ -8,14 +8,17 @@ import type { DeviceFilter } from '../db/devices';
 import type { EnvelopeOrder, EnvelopePage, EnvelopeRecord, EnvelopesSet } from '../db/envelopes';
 import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '../db/feeders';
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
+import type { MachineToken, MachineTokenOrder } from '../db/machine-tokens';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
+import type { Revocation, RevocationOrder, Revoked } from '../db/token-revocations';
 import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
 import type { Authentication } from './auth/authentication';
+import type { TokenRegister } from './auth/token-register';
 import type { EmergencyStopPort } from './emergency-stop/ports';
 import type { DispatchPort } from './dispatch/ports';
 import type { FleetPicture } from './feeder-view';
@@ -31,6 +34,9 @@ export interface AppPorts {
   readonly metrics: ApiMetrics;
   readonly settings: ApiSettings;
   readonly authentication: Authentication;
+  readonly tokenRegister: Pick<TokenRegister, 'lookNow'>;
+  readonly machineTokens: MachineTokenPort;
+  readonly revocations: RevocationPort;
   readonly health: HealthMonitor;
   /** The process was told to stop: new requests are turned away. */
   readonly stopping: () => boolean;
@@ -60,6 +66,12 @@ export interface AppPorts {
 export interface ApiSettings {
   /** This process was started to look at a restored database: it writes nothing and calls nobody. */
   readonly quarantined: boolean;
+  /** Of this environment's tokens. */
+  readonly issuer: string;
+  /** Whose `X-Forwarded-For` is believed: addresses and CIDR ranges. */
+  readonly trustedProxies: readonly string[];
+  /** Pages of other hosts that may read answers. */
+  readonly corsOrigins: readonly string[];
   readonly staleSeconds: number;
   readonly temporalUiUrl: string | null;
   readonly temporalNamespace: string;
@@ -71,6 +83,18 @@ export interface ApiSettings {
   readonly confirmCancelWithinMs: number;
   /** Each answer is held against its schema, and one that does not fit is a fault of ours. For tests. */
   readonly checkAnswers: boolean;
+}
+
+export interface MachineTokenPort {
+  list(page: { beforeId: string | null; limit: number }): Promise<readonly MachineToken[]>;
+  issue(order: MachineTokenOrder): Promise<MachineToken>;
+  /** @throws {DermsError} MACHINE_TOKEN_NOT_FOUND */
+  revoke(order: { tokenId: string; reason: string; actor: Actor }): Promise<MachineToken>;
+}
+
+export interface RevocationPort {
+  list(page: { beforeId: number | null; limit: number }): Promise<readonly Revocation[]>;
+  revoke(order: RevocationOrder): Promise<Revoked>;
 }
 
 export interface FeederPort {

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { clientAddress } from './client-address';
 import type { AppPorts } from './ports';
 
 /** What we keep with a response while it is made. */
 export interface RequestContext {
   readonly requestId: string;
+  /** Of the client, see `TRUST_PROXY`. */
+  readonly address: string;
   /** The route's pattern, so that metrics have one series per route and not one per id. */
   route: string;
   user: string | null;
@@ -23,17 +26,22 @@ export function contextOf(response: Response): RequestContext {
 /** One line and one observation per request, without bodies, queries or tokens; `X-Request-Id` in and out. */
 export function requestLog({ log, metrics, settings }: Pick<AppPorts, 'log' | 'metrics' | 'settings'>): RequestHandler {
   return (request, response, next) => {
-    const context: RequestContext = { requestId: requestIdOf(request), route: 'unmatched', user: null };
+    const context: RequestContext = {
+      requestId: requestIdOf(request),
+      address: clientAddress(request), // while the socket is there
+      route: 'unmatched',
+      user: null,
+    };
     contexts.set(response, context);
     response.setHeader('X-Request-Id', context.requestId);
     const startedAt = performance.now();
     response.once('close', () => {
       const ms = performance.now() - startedAt;
-      const { requestId, route, user } = context;
+      const { requestId, route, user, address } = context;
       const { method } = request;
       const status = response.writableEnded ? response.statusCode : 499; // the caller hung up first
       metrics.requestSeconds.observe({ method: knownMethod(method), route, status: String(status) }, ms / 1000);
-      const line = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, user: user ?? undefined };
+      const line = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, user: user ?? undefined, address };
       if (isProbe(route, settings.metricsPath)) log.debug(line, 'request');
       else log.info(line, 'request');
     });

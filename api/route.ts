@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import type { Role } from '../config/auth-users';
 import type { Actor } from '../db/audit';
 import type { ErrorCode } from '../domain/errors';
+import { ACCESS, type Access, type OperationId } from './access';
 import type { EventStream } from './event-stream';
 import type { AppPorts } from './ports';
 
@@ -9,16 +9,15 @@ import type { AppPorts } from './ports';
  * A route, declared once: from this come what Express mounts, who may call it, what is validated, what is audited, and
  * the OpenAPI page.
  */
-export interface Route {
+export interface Route extends Access {
   readonly method: Method;
   /** As OpenAPI writes it: `/api/feeders/{feederId}`. */
   readonly path: `/api/${string}`;
-  readonly operationId: string;
+  /** Who may call it stands in `access.ts` under this name. */
+  readonly operationId: OperationId;
   readonly tag: Tag;
   readonly summary: string;
   readonly description?: string;
-  /** The least role that may call it; `anyone` needs no token. */
-  readonly role: Role | 'anyone';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
@@ -60,6 +59,7 @@ export type Tag =
   | 'Quarantine'
   | 'Audit'
   | 'Login'
+  | 'Tokens'
   | 'Health';
 
 export type Answers = Readonly<Record<number, AnswerDeclaration>>;
@@ -109,7 +109,7 @@ type TypedAnswer<A extends Answers> = {
 
 interface TypedRoute<Params, Query, Headers, Body, A extends Answers> extends Omit<
   Route,
-  'params' | 'query' | 'headers' | 'body' | 'answers' | 'waitsMs' | 'needsTemporal' | 'audit' | 'handle'
+  keyof Access | 'params' | 'query' | 'headers' | 'body' | 'answers' | 'waitsMs' | 'needsTemporal' | 'audit' | 'handle'
 > {
   readonly params?: Params;
   readonly query?: Query;
@@ -136,7 +136,7 @@ export const defineRoute = <
   Body extends z.ZodType | undefined = undefined,
 >(
   route: TypedRoute<Params, Query, Headers, Body, A>,
-): Route => route as unknown as Route; // the input is made by these very schemas in `readInput`
+): Route => ({ ...(route as unknown as Route), ...ACCESS[route.operationId] }); // `readInput` makes the input by these schemas
 
 /** What a handler gives back; keeps the status a literal, so that it is held against `answers`. */
 export const answer = <Status extends number, Body>(

@@ -21,6 +21,8 @@ import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
 import { applyRegistry } from '../db/registry-apply';
 import { readPresentTree, readStoredCycle } from '../db/stored-cycles';
+import { issueMachineToken, listMachineTokens, revokeMachineToken } from '../db/machine-tokens';
+import { listRevocations, revokeTokens } from '../db/token-revocations';
 import { listMeterQuarterHours, listTelemetryQuarterHours } from '../db/quarter-hour-reads';
 import { createDispatchProgress } from '../db/dispatch-progress';
 import { listMeterReadings, listRefused, listSetpoints, listTelemetry } from '../db/telemetry-reads';
@@ -47,6 +49,8 @@ type Stores = Pick<
   | 'backups'
   | 'plans'
   | 'quarantine'
+  | 'machineTokens'
+  | 'revocations'
   | 'audit'
 >;
 
@@ -125,6 +129,15 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds, 
   plans: {
     cycle: (question) => readStoredCycle(db, question),
     present: (rootFeederId) => readPresentTree(db, rootFeederId, policy),
+  },
+  machineTokens: {
+    list: (page) => listMachineTokens(db, page),
+    issue: (order) => issueMachineToken(db, order),
+    revoke: (order) => revokeMachineToken(db, order),
+  },
+  revocations: {
+    list: (page) => listRevocations(db, page),
+    revoke: (order) => revokeTokens(db, order),
   },
   audit: {
     list: (filter) => listAudit(db, filter),

@@ -40,6 +40,6 @@ function defaultOf(schema: z.ZodType): string {
 function defaultValue(schema: z.ZodType): string | null {
   const given = schema.safeParse(undefined);
   if (!given.success || given.data === undefined) return null;
-  if (Array.isArray(given.data)) return given.data.join(',');
+  if (Array.isArray(given.data)) return given.data.length === 0 ? null : given.data.join(',');
   return typeof given.data === 'string' ? given.data : JSON.stringify(given.data);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LEAST_SECRET_LENGTH } from './secret-strength';
 
 /**
  * Every setting of every process: name, type, default, one sentence. `docs/configuration.md` is generated from here.
@@ -20,6 +21,20 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
     })
     .pipe(schema);
 const brokerName = () => z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
+const secret = () => z.string().min(LEAST_SECRET_LENGTH);
+const list = () => z.string().transform((text) => text.split(',').map((item) => item.trim()));
+const proxies = () =>
+  list().pipe(
+    z.array(
+      z
+        .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'is no address and no CIDR range')
+        .refine((range) => !range.endsWith('/0'), 'is everybody: name the proxies'),
+    ),
+  );
+/** As browsers send them: no path, no slash at the end, no port that goes without saying. */
+const origins = () =>
+  list().pipe(z.array(z.url({ protocol: /^https?$/ }).refine((text) => isOrigin(text), 'is no origin (https://host)')));
+const isOrigin = (text: string): boolean => new URL(text).origin === text;
 const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
 export const settings = {
@@ -125,22 +140,42 @@ export const settings = {
 
   API_HOST: z.string().min(1).default('127.0.0.1').describe('Address the API listens on.'),
   API_PORT: port().default(8080).describe('Port of the API.'),
-  JWT_SECRET: z
-    .string()
-    .min(32)
+  TRUST_PROXY: proxies()
+    .default([])
+    .describe(
+      'Proxies in front of the API whose X-Forwarded-For is believed: addresses or CIDR ranges with commas between; default none. Without it limits, audit and logs have the address of the proxy, with a range too wide anybody may claim any.',
+    ),
+  CORS_ORIGINS: origins()
+    .default([])
+    .describe(
+      'Pages of other hosts whose scripts may read answers: origins such as https://grid.example; default none.',
+    ),
+  JWT_SECRET: secret()
     .optional()
-    .describe('Signs access tokens (HS256); at least 32 characters. Required by the API.'),
-  JWT_TTL_SECONDS: wholeNumber(60, 86_400).default(3_600).describe('Life of an access token, s.'),
+    .describe(
+      'Signs access tokens (HS256); at least 32 drawn characters (openssl rand -base64 48), a value of its own in each environment. Required by the API.',
+    ),
+  JWT_SECRET_PREVIOUS: secret()
+    .optional()
+    .describe('A second secret whose tokens are accepted while JWT_SECRET is being replaced.'),
+  JWT_TTL_SECONDS: wholeNumber(60, 43_200)
+    .default(3_600)
+    .describe('Life of an access token, s; then people log in again.'),
   AUTH_USERS: z
     .string()
     .optional()
     .describe(
-      'Who may log in: JSON list of {"user","role","hash"}; hashes by `npm run derms -- hash-password`. Required by the API.',
+      'Who may log in: JSON list of {"user","role","passwordSetOn","hash"}; `npm run auth:hash -- --user U --role R` makes an entry. Required by the API.',
     ),
 
   DERMS_API_URL: z.url().default('http://127.0.0.1:8080').describe('Where the command line finds the API.'),
   DERMS_USER: z.string().min(1).optional().describe('Who the command line logs in as.'),
   DERMS_PASSWORD: z.string().min(1).optional().describe('Password of DERMS_USER.'),
+  DERMS_TOKEN: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A machine token that the command line sends instead of logging in; for CronJobs.'),
 
   JOBS_MAX_CONCURRENT: wholeNumber(1, 100).default(4).describe('Most steps of jobs that one jobs role runs at a time.'),
   JOB_SCHEDULES: json(z.record(z.string(), z.string()))
@@ -356,8 +391,10 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'BACKUP_DB_PASSWORD',
   'MQTT_PASSWORD',
   'JWT_SECRET',
+  'JWT_SECRET_PREVIOUS',
   'AUTH_USERS',
   'DERMS_PASSWORD',
+  'DERMS_TOKEN',
   'BACKUP_ENCRYPTION_KEYS',
   'RESTORE_TARGET_URL',
   'BACKUP_S3_ACCESS_KEY_ID',

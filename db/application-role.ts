@@ -39,6 +39,8 @@ export async function ensureApplicationRole(client: Client, role: string, passwo
   await client.query(`grant select, insert, update, delete on all tables in schema public to ${name}`);
   await client.query(`grant usage on all sequences in schema public to ${name}`);
   await client.query(`revoke insert, update, delete on schema_migrations from ${name}`);
+  await client.query(`revoke delete on quarantine, reconciliations, machine_tokens from ${name}`);
+  await client.query(`revoke update, delete on token_revocations from ${name}`);
   await client.query(`revoke update, delete on dispatch_history, kept_cycles, kept_setpoints from ${name}`);
   await client.query(
     `revoke insert, update, delete on audit_log, audit_chain, audit_heads, audit_sealing from ${name}`,

@@ -65,7 +65,7 @@ export async function environmentsOf({ folder, ports, secrets, brokerFiles }: St
       API_HOST: LOOPBACK,
       API_PORT: String(ports.api),
       JWT_SECRET: secrets.jwtSecret,
-      AUTH_USERS: await authUsers(secrets.users),
+      AUTH_USERS: await authUsers(secrets),
     },
     worker: {
       ...backend,

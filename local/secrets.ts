@@ -20,6 +20,8 @@ export interface LocalSecrets {
   /** Key ring of the backups, of one key: lost with this file, and the backups with it. */
   readonly backupKeys: string;
   readonly users: Readonly<Record<LocalUser, string>>;
+  /** The day that those were drawn. */
+  readonly usersSetOn: string;
 }
 
 /** Reads the secrets, readable by their owner only; those that are not there yet are drawn and kept. */
@@ -42,11 +44,15 @@ const drawn = (): LocalSecrets => ({
   jwtSecret: random(48),
   backupKeys: `local:${randomBytes(32).toString('base64')}`,
   users: { admin: random(12), operator: random(12), viewer: random(12) },
+  usersSetOn: new Date().toISOString().slice(0, 10),
 });
 
 /** The value of AUTH_USERS: users with scrypt hashes of their passwords, as JSON. */
-export async function authUsers(users: LocalSecrets['users']): Promise<string> {
-  const entries = LOCAL_USERS.map(async (user) => ({ user, role: user, hash: await hashPassword(users[user]) }));
+export async function authUsers({ users, usersSetOn }: LocalSecrets): Promise<string> {
+  const entries = LOCAL_USERS.map(async (user) => {
+    const hash = await hashPassword(users[user]);
+    return { user, role: user, passwordSetOn: usersSetOn, hash };
+  });
   return JSON.stringify(await Promise.all(entries));
 }
 

@@ -1,11 +1,16 @@
-import type { AuthUser } from '../../config/auth-users';
-import { unmatchableHash, verifyPassword } from '../../config/password-hash';
+import { createHash } from 'node:crypto';
+import { PASSWORD_MAX_AGE_DAYS, passwordAges, type AuthUser, type PasswordAges } from '../../config/auth-users';
+import { unmatchableHash, verifyPassword, type PasswordHash } from '../../config/password-hash';
 import { DermsError } from '../../domain/errors';
+import { addressRange } from '../client-address';
 import { HttpFailure } from '../problem';
+import type { Caller, Person } from './caller';
 import type { LoginBackOff } from './login-back-off';
-import type { Caller, Tokens } from './tokens';
+import { createPasswordChecks, PASSWORD_CHECKS } from './password-checks';
+import { isMachineToken, type TokenRegister } from './token-register';
+import type { Tokens } from './tokens';
 
-export interface Session extends Caller {
+export interface Session extends Pick<Person, 'user' | 'role'> {
   readonly accessToken: string;
   readonly expiresInSeconds: number;
 }
@@ -13,60 +18,86 @@ export interface Session extends Caller {
 export interface Authentication {
   /** @throws {DermsError} UNAUTHENTICATED, TOO_MANY_REQUESTS. */
   login(credentials: { readonly user: string; readonly password: string }, address: string): Promise<Session>;
-  /** Who sends this token; null when nobody does any more. */
-  callerOf(token: string): Caller | null;
+  /**
+   * Who sends this token; null when nobody does any more.
+   *
+   * @throws {DermsError} DATABASE_UNAVAILABLE for a token of a machine that cannot be checked.
+   */
+  callerOf(token: string, address: string): Caller | null;
+  isUser(name: string): boolean;
+  passwords(): PasswordAges;
+  /** Sentences for health; they name nobody. */
+  problems(): readonly string[];
 }
 
-/** Each attempt takes some 30 ms and 16 MiB: what comes while these are busy and queued is told to come back. */
-const MAX_AT_ONCE = 8;
+export interface AuthenticationParts {
+  readonly users: readonly AuthUser[];
+  readonly tokens: Tokens;
+  readonly register: TokenRegister;
+  readonly backOff: LoginBackOff;
+  readonly now: () => Date;
+  readonly sleep: (ms: number) => Promise<unknown>;
+}
 
 /**
  * Log-in by password, then by token. A token counts only while its user still has its role: taking a user out of
  * `AUTH_USERS` ends the sessions with the next start.
  */
-export function createAuthentication(
-  users: readonly AuthUser[],
-  tokens: Tokens,
-  backOff: LoginBackOff,
-): Authentication {
+export function createAuthentication(parts: AuthenticationParts): Authentication {
+  const { users, tokens, register, backOff, now, sleep } = parts;
   const byName = new Map(users.map((user) => [user.user, user]));
-  const nobody = unmatchableHash();
-  let running = 0;
+  const decoys = users.map(({ hash }) => unmatchableHash(hash));
+  const checks = createPasswordChecks(PASSWORD_CHECKS, sleep);
 
-  const check = async (user: string, password: string): Promise<AuthUser | null> => {
-    if (running >= MAX_AT_ONCE) throw tooMany(1);
-    running += 1;
-    try {
-      const known = byName.get(user);
-      // Unknown users are compared too, with what nobody can match: they take as long as known ones.
-      const matches = await verifyPassword(password, known?.hash ?? nobody);
-      return matches && known !== undefined ? known : null;
-    } finally {
-      running -= 1;
-    }
+  const match = async (user: string, password: string): Promise<AuthUser | null> => {
+    const known = byName.get(user);
+    const matches = await verifyPassword(password, known?.hash ?? decoyFor(user, decoys));
+    return matches && known !== undefined ? known : null;
   };
 
   return {
     login: async ({ user, password }, address) => {
-      const wait = backOff.waitSeconds(user, address);
-      if (wait > 0) throw tooMany(wait);
-      const known = await check(user, password);
-      if (known === null) {
-        backOff.failed(user, address);
-        throw new DermsError('UNAUTHENTICATED', 'User or password is wrong.');
+      const subject = { user, address: addressRange(address) };
+      const place = checks.enter(subject.address);
+      if (place === null) throw tooMany('Too many log-ins are under way', 1);
+      try {
+        const { blockedSeconds, delayMs } = await backOff.begin(subject);
+        if (blockedSeconds > 0) throw tooMany('Too many failed log-ins', blockedSeconds);
+        const known = await place.run(delayMs, () => match(user, password));
+        if (known === null) throw new DermsError('UNAUTHENTICATED', 'User or password is wrong.');
+        await backOff.succeeded(subject);
+        const person = { user: known.user, role: known.role };
+        return { ...person, accessToken: tokens.issue(person), expiresInSeconds: tokens.ttlSeconds };
+      } finally {
+        place.leave();
       }
-      backOff.succeeded(user, address);
-      const caller = { user: known.user, role: known.role };
-      return { ...caller, accessToken: tokens.issue(caller), expiresInSeconds: tokens.ttlSeconds };
     },
-    callerOf: (token) => {
-      const caller = tokens.read(token);
-      return caller !== null && byName.get(caller.user)?.role === caller.role ? caller : null;
+    callerOf: (token, address) => {
+      if (isMachineToken(token)) return register.machineOf(token, address);
+      const claims = tokens.read(token);
+      if (claims === null || byName.get(claims.user)?.role !== claims.role) return null;
+      return register.isRevoked(claims) ? null : { kind: 'person', user: claims.user, role: claims.role };
+    },
+    isUser: (name) => byName.has(name),
+    passwords: () => passwordAges(users, now()),
+    problems: () => {
+      const { length } = passwordAges(users, now()).overdue;
+      const subject = length === 1 ? '1 password of AUTH_USERS is' : `${String(length)} passwords of AUTH_USERS are`;
+      return length === 0 ? [] : [`${subject} older than ${String(PASSWORD_MAX_AGE_DAYS)} days`];
     },
   };
 }
 
-const tooMany = (seconds: number): DermsError =>
-  new HttpFailure('TOO_MANY_REQUESTS', `Too many failed log-ins; try again in ${String(seconds)} s.`, {
+/**
+ * What an unknown user is compared with: the cost of one of the real hashes, the same one each time for a name, so that
+ * neither one attempt nor many tell known names from unknown ones.
+ */
+function decoyFor(user: string, decoys: readonly PasswordHash[]): PasswordHash {
+  const place = createHash('sha256').update(user).digest().readUInt32BE(0);
+  return decoys[place % decoys.length] ?? unmatchableHash();
+}
+
+const tooMany = (what: string, seconds: number): DermsError =>
+  new HttpFailure('TOO_MANY_REQUESTS', `${what}; try again in ${String(seconds)} s.`, {
     headers: { 'Retry-After': String(seconds) },
   });

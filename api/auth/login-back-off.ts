@@ -1,48 +1,67 @@
-/** Failed log-ins of one user from one address. */
-interface Streak {
-  failures: number;
-  blockedUntilMs: number;
-}
+import type { Attempt, LoginSubject, StreakRules } from '../../db/login-streaks';
+import type { Logger } from '../../observability/logger';
+import { withinTime } from '../within-time';
 
-const FREE_FAILURES = 5;
-const LONGEST_WAIT_MS = 60_000;
-/** Who has made no mistake for so long begins anew. */
-const FORGIVEN_AFTER_MS = 900_000;
-/** A flood of names must not fill the memory: the oldest streaks are forgotten. */
-const MAX_STREAKS = 10_000;
+export const STREAK_RULES: StreakRules = { freeFailures: 5, longestBlockSeconds: 60, forgivenAfterSeconds: 900 };
+/** Failures under one name from anywhere before further attempts are delayed: people mistype, also on two machines. */
+const FREE_USER_FAILURES = 10;
+const LONGEST_DELAY_MS = 5_000;
+
+export interface LoginPace {
+  /** The pair of user and address is not looked at before this, s; 0: it is looked at. */
+  readonly blockedSeconds: number;
+  /** To wait before the password is looked at, ms. */
+  readonly delayMs: number;
+}
 
 export interface LoginBackOff {
-  /** Seconds to wait before the next attempt is looked at; 0 = now. */
-  waitSeconds(user: string, address: string): number;
-  failed(user: string, address: string): void;
-  succeeded(user: string, address: string): void;
+  /** Counts as a failure until `succeeded` says otherwise. */
+  begin(subject: LoginSubject): Promise<LoginPace>;
+  succeeded(subject: LoginSubject): Promise<void>;
 }
 
+/** Where attempts are counted. */
+export interface AttemptCounter {
+  count(subject: LoginSubject): Promise<Attempt>;
+  forget(subject: LoginSubject): Promise<void>;
+}
+
+/** A database that hangs must not keep anybody from logging in, ms. */
+const COUNT_WITHIN_MS = 1_000;
+
 /**
- * Slows down guessing: after five failures each further one doubles the wait, up to a minute. Counted by user and
- * address together, so that nobody can lock an operator out from elsewhere. In memory, hence per replica.
+ * Slows down guessing. A user from an address is blocked after five failures, for up to a minute; a user from anywhere is
+ * delayed by five seconds at most and never blocked, so that nobody can lock an operator out from elsewhere.
+ *
+ * Counted in the database, for all replicas together; while it does not answer, by each for itself.
  */
-export function createLoginBackOff(nowMs: () => number): LoginBackOff {
-  const streaks = new Map<string, Streak>();
-  const keyOf = (user: string, address: string): string => `${address} ${user}`;
+export function createLoginBackOff(counters: {
+  readonly shared: AttemptCounter;
+  readonly own: AttemptCounter;
+  readonly isSharedUp: () => boolean;
+  readonly log: Pick<Logger, 'warn'>;
+}): LoginBackOff {
+  const { shared, own, isSharedUp, log } = counters;
+  const either = async <T>(work: (counter: AttemptCounter) => Promise<T>): Promise<T> => {
+    if (!isSharedUp()) return work(own);
+    try {
+      return await withinTime(work(shared), COUNT_WITHIN_MS);
+    } catch (err) {
+      log.warn({ err }, 'log-in attempts could not be counted in the database: counted by this process alone');
+      return work(own);
+    }
+  };
   return {
-    waitSeconds: (user, address) => {
-      const until = streaks.get(keyOf(user, address))?.blockedUntilMs ?? 0;
-      return Math.max(0, Math.ceil((until - nowMs()) / 1000));
+    begin: async (subject) => {
+      const { blockedSeconds, userFailures } = await either((counter) => counter.count(subject));
+      return { blockedSeconds, delayMs: delayMs(userFailures) };
     },
-    failed: (user, address) => {
-      const key = keyOf(user, address);
-      const before = streaks.get(key);
-      const forgiven = before === undefined || nowMs() - before.blockedUntilMs > FORGIVEN_AFTER_MS;
-      const failures = (forgiven ? 0 : before.failures) + 1;
-      const waitMs = failures < FREE_FAILURES ? 0 : Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (failures - FREE_FAILURES));
-      streaks.delete(key); // to stand last: a Map keeps the order of insertion
-      streaks.set(key, { failures, blockedUntilMs: nowMs() + waitMs });
-      const [oldest] = streaks.keys();
-      if (streaks.size > MAX_STREAKS && oldest !== undefined) streaks.delete(oldest);
-    },
-    succeeded: (user, address) => {
-      streaks.delete(keyOf(user, address));
-    },
+    succeeded: (subject) => either((counter) => counter.forget(subject)),
   };
 }
+
+/** 0 up to the tenth failure, then 1, 2, 4, and 5 s for ever. */
+const delayMs = (userFailures: number): number =>
+  userFailures <= FREE_USER_FAILURES
+    ? 0
+    : Math.min(LONGEST_DELAY_MS, 1_000 * 2 ** (userFailures - FREE_USER_FAILURES - 1));

@@ -47,7 +47,7 @@ const DEPENDENCY_NAMES = { database: 'PostgreSQL', broker: 'the MQTT broker', te
 export function healthReport(
   monitor: HealthMonitor,
   process: ProcessKind,
-  jobProblems: readonly string[] = [],
+  otherProblems: readonly string[] = [],
 ): HealthReport {
   const quarantined = process.quarantined || monitor.quarantine() !== null;
   const readable = monitor.loopsReadable();
@@ -67,7 +67,7 @@ export function healthReport(
     ...quarantineProblems(monitor, process),
     ...dependencyProblems(monitor, process),
     ...feeders.flatMap(feederProblems),
-    ...jobProblems,
+    ...otherProblems,
   ];
   return {
     status: problems.length === 0 ? 'ok' : 'degraded',

@@ -55,7 +55,6 @@ export const backupRoutes: readonly Route[] = [
     operationId: 'listBackups',
     tag: 'Backups',
     summary: 'Backups, newest first; deleted ones too',
-    role: 'viewer',
     query: z.strictObject({
       kind: z.enum(BACKUP_KINDS).optional(),
       state: z.enum(BACKUP_STATES).optional(),
@@ -80,7 +79,6 @@ export const backupRoutes: readonly Route[] = [
     operationId: 'readBackup',
     tag: 'Backups',
     summary: 'One backup with its manifest and its checks',
-    role: 'viewer',
     params: z.strictObject({ backupId: uuidSchema }),
     answers: { 200: { description: 'The backup.', schema: backupStorySchema } },
     errors: ['BACKUP_NOT_FOUND'],

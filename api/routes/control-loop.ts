@@ -23,7 +23,6 @@ export const controlLoopRoutes: readonly Route[] = [
     tag: 'Control loop',
     summary: 'The loop of the tree that the feeder belongs to',
     description: 'Rows from the database, and what the workflow says of itself; without Temporal the rows alone.',
-    role: 'viewer',
     params: feederParams,
     answers: { 200: { description: 'The loop.', schema: controlLoopSchema } },
     errors: ['FEEDER_NOT_FOUND'],
@@ -56,7 +55,6 @@ export const controlLoopRoutes: readonly Route[] = [
     operationId: 'wakeControlLoop',
     tag: 'Control loop',
     summary: 'Plan now rather than at the next tick',
-    role: 'operator',
     params: feederParams,
     answers: {
       202: {
@@ -85,7 +83,6 @@ export const controlLoopRoutes: readonly Route[] = [
     description:
       '`automatic` publishes what it plans; `manual` waits for approval of exactly that plan; `disabled` sends every ' +
       'device to its default and publishes nothing else.',
-    role: 'operator',
     params: feederParams,
     body: z.strictObject({ mode: modeSchema }),
     answers: ordered,
@@ -102,7 +99,6 @@ export const controlLoopRoutes: readonly Route[] = [
     operationId: 'setControlInterval',
     tag: 'Control loop',
     summary: 'How often it plans',
-    role: 'admin',
     params: feederParams,
     body: z.strictObject({ intervalSeconds: z.number().int().min(2).max(600) }),
     answers: ordered,
@@ -119,7 +115,6 @@ export const controlLoopRoutes: readonly Route[] = [
     operationId: 'approvePlan',
     tag: 'Control loop',
     summary: 'Manual mode: publish exactly this plan',
-    role: 'operator',
     params: feederParams,
     body: z.strictObject({ planId: uuidSchema }),
     answers: {
@@ -149,7 +144,6 @@ export const controlLoopRoutes: readonly Route[] = [
     operationId: 'stopControlLoop',
     tag: 'Control loop',
     summary: 'Send every device to its default and control this tree no more',
-    role: 'admin',
     params: feederParams,
     answers: ordered,
     errors: ['FEEDER_NOT_FOUND'],
@@ -164,7 +158,6 @@ export const controlLoopRoutes: readonly Route[] = [
     operationId: 'startControlLoop',
     tag: 'Control loop',
     summary: 'Control this tree',
-    role: 'admin',
     params: feederParams,
     answers: ordered,
     errors: ['FEEDER_NOT_FOUND'],

@@ -70,7 +70,6 @@ export const deviceRoutes: readonly Route[] = [
     operationId: 'listDevices',
     tag: 'Devices',
     summary: 'Devices by id',
-    role: 'viewer',
     query: z.strictObject({
       feederId: idSchema.optional().describe('At and below this feeder.'),
       type: z.enum(DEVICE_TYPES).optional(),
@@ -102,7 +101,6 @@ export const deviceRoutes: readonly Route[] = [
     operationId: 'readDevice',
     tag: 'Devices',
     summary: 'One device',
-    role: 'viewer',
     params: deviceParams,
     answers: { 200: { description: 'The device as it is now.', schema: deviceSchema, headers: ETAG_HEADER } },
     errors: ['DEVICE_NOT_FOUND'],
@@ -121,7 +119,6 @@ export const deviceRoutes: readonly Route[] = [
     description:
       'What is left out stays. A feeder or rating that is set here can no longer be changed by the device; ratings that ' +
       'are both set to null are its own again.',
-    role: 'admin',
     params: deviceParams,
     headers: ifMatchHeader,
     body: devicePatchBody,
@@ -147,7 +144,6 @@ export const deviceRoutes: readonly Route[] = [
     operationId: 'listTelemetry',
     tag: 'Devices',
     summary: 'What the device reported, oldest first',
-    role: 'viewer',
     params: deviceParams,
     query: seriesQuery,
     answers: {
@@ -180,7 +176,6 @@ export const deviceRoutes: readonly Route[] = [
     tag: 'Devices',
     summary: 'Setpoints that changed, newest first',
     description: 'A renewal of the same setpoint is no new entry.',
-    role: 'viewer',
     params: deviceParams,
     query: z.strictObject({ limit: pageLimit(1_000, 100), cursor: cursorField }),
     answers: { 200: { description: 'A page of setpoints.', schema: pageOf(setpointSchema) } },

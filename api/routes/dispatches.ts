@@ -29,7 +29,6 @@ export const dispatchRoutes: readonly Route[] = [
       'Accepted or refused at once; what is accepted starts, ends and is reported whatever happens to our processes. ' +
       'Limits of overlapping dispatches intersect: the tightest holds. With `validateOnly` nothing is stored and the ' +
       'answer (200) says what would have been accepted.',
-    role: 'operator',
     query: z.strictObject({ validateOnly: flagField('Decide and store nothing.') }),
     headers: idempotencyHeader,
     body: dispatchBody,
@@ -74,7 +73,6 @@ export const dispatchRoutes: readonly Route[] = [
     operationId: 'listDispatches',
     tag: 'Dispatches',
     summary: 'Dispatches, newest first',
-    role: 'viewer',
     query: z.strictObject({
       feederId: idSchema.optional(),
       state: dispatchStateSchema.optional(),
@@ -108,7 +106,6 @@ export const dispatchRoutes: readonly Route[] = [
     operationId: 'readDispatch',
     tag: 'Dispatches',
     summary: 'One dispatch: its history, what was measured, its report',
-    role: 'viewer',
     params: dispatchParams,
     answers: { 200: { description: 'The dispatch.', schema: dispatchStorySchema } },
     errors: ['DISPATCH_NOT_FOUND'],
@@ -125,7 +122,6 @@ export const dispatchRoutes: readonly Route[] = [
     tag: 'Dispatches',
     summary: 'End it now',
     description: 'Answers when nothing of it holds any more, or after 5 s with 202 and why that is not known yet.',
-    role: 'operator',
     params: dispatchParams,
     body: z.strictObject({ reason: textField(500) }),
     answers: {

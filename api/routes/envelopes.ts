@@ -15,7 +15,6 @@ export const envelopeRoutes: readonly Route[] = [
     tag: 'Feeders',
     summary: 'Operating envelopes of the feeder, in the order they begin',
     description: 'Those that hold now or later, or at some moment between `from` and `to`.',
-    role: 'viewer',
     params: feederParams,
     query: z.strictObject({
       source: sourceSchema.optional(),
@@ -55,7 +54,6 @@ export const envelopeRoutes: readonly Route[] = [
       'Replaces all that this source has said and that is not over; saying the same again is harmless. Envelopes narrow ' +
       'the static limits and never widen them; of several sources the tightest holds. One is obeyed from the last cycle ' +
       'before it begins.',
-    role: 'operator',
     params: z.strictObject({ feederId: idSchema, source: sourceSchema }),
     body: envelopesBody,
     answers: { 200: { description: 'It is written, and the loop was told.', schema: envelopesSetSchema } },

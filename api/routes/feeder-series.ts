@@ -45,7 +45,6 @@ export const feederSeriesRoutes: readonly Route[] = [
     operationId: 'listMeterReadings',
     tag: 'Feeders',
     summary: 'Measured flow, oldest first',
-    role: 'viewer',
     params: feederParams,
     query: seriesQuery,
     answers: {
@@ -77,7 +76,6 @@ export const feederSeriesRoutes: readonly Route[] = [
     operationId: 'listCycles',
     tag: 'Feeders',
     summary: 'Control cycles of the tree, newest first',
-    role: 'viewer',
     params: feederParams,
     query: z.strictObject({
       from: timeSchema.optional(),

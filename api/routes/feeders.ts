@@ -33,7 +33,6 @@ export const feederRoutes: readonly Route[] = [
     description:
       'Over their limit first, then those whose loop stands still, then by the share of the limit that is used. ' +
       'The order is that of the moment: while it changes, a feeder may show on two pages or on none.',
-    role: 'viewer',
     query: z.strictObject({
       rootFeederId: idSchema.optional().describe('Only this tree.'),
       limit: pageLimit(500, 100),
@@ -63,7 +62,6 @@ export const feederRoutes: readonly Route[] = [
     operationId: 'readFeeder',
     tag: 'Feeders',
     summary: 'One feeder',
-    role: 'viewer',
     params: feederParams,
     answers: { 200: { description: 'The feeder as it is now.', schema: feederSchema, headers: ETAG_HEADER } },
     errors: ['FEEDER_NOT_FOUND'],
@@ -85,7 +83,6 @@ export const feederRoutes: readonly Route[] = [
     description:
       'A new one needs no `If-Match`; one that exists does. Mode, interval and enabled belong to the loop: see ' +
       '`/api/feeders/{feederId}/control-loop`. A lowered limit acts in the next cycle.',
-    role: 'admin',
     params: feederParams,
     headers: ifMatchHeader,
     body: feederPutBody,
@@ -112,7 +109,6 @@ export const feederRoutes: readonly Route[] = [
     tag: 'Feeders',
     summary: 'Change limits, parent, name or base load',
     description: 'What is left out stays. A lowered limit acts in the next cycle.',
-    role: 'admin',
     params: feederParams,
     headers: ifMatchHeader,
     body: feederPatchBody,

@@ -11,11 +11,10 @@ export const healthRoutes: readonly Route[] = [
     tag: 'Health',
     summary: 'What works and what does not',
     description: 'Always 200 and at once, from what was seen last: also while a dependency hangs.',
-    role: 'anyone',
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
-    handle: (_input, { health, jobs, settings }) =>
-      Promise.resolve(answer(200, healthReport(health, settings, staleJobs(jobs)))),
+    handle: (_input, { health, jobs, settings, authentication }) =>
+      Promise.resolve(answer(200, healthReport(health, settings, [...staleJobs(jobs), ...authentication.problems()]))),
   }),
 
   defineRoute({
@@ -26,7 +25,6 @@ export const healthRoutes: readonly Route[] = [
     summary: 'Whether requests shall be sent here',
     description:
       '503 before migrations are current and while the process stops; an outage of a dependency is no reason.',
-    role: 'anyone',
     answers: {
       200: { description: 'Ready.', schema: z.strictObject({ ready: z.literal(true), missing: z.null() }) },
       503: { description: 'Not ready.', schema: z.strictObject({ ready: z.literal(false), missing: z.string() }) },

@@ -16,6 +16,7 @@ import { recordRoutes } from './records';
 import { registryRoutes } from './registry';
 import { runRoutes } from './runs';
 import { scheduleRoutes } from './schedules';
+import { tokenRoutes } from './tokens';
 
 /** The whole API. What stands here is served, checked, audited and documented; what does not, is not. */
 export const routes: readonly Route[] = [
@@ -35,5 +36,6 @@ export const routes: readonly Route[] = [
   ...quarantineRoutes,
   ...recordRoutes,
   ...loginRoutes,
+  ...tokenRoutes,
   ...healthRoutes,
 ];

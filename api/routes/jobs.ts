@@ -32,7 +32,6 @@ export const jobRoutes: readonly Route[] = [
     operationId: 'listJobs',
     tag: 'Jobs',
     summary: 'Every job: what it is for, what it takes, when it runs by itself, and whether it keeps its promise',
-    role: 'viewer',
     answers: { 200: { description: 'All of them.', schema: pageOf(jobSchema) } },
     errors: [],
     handle: (_input, ports) => {
@@ -47,7 +46,6 @@ export const jobRoutes: readonly Route[] = [
     operationId: 'readJob',
     tag: 'Jobs',
     summary: 'One job, with its last runs',
-    role: 'viewer',
     params: jobParams,
     answers: { 200: { description: 'The job.', schema: jobDetailSchema } },
     errors: ['JOB_NOT_FOUND'],
@@ -68,7 +66,6 @@ export const jobRoutes: readonly Route[] = [
     description:
       'The body is the job’s input, by the JSON Schema that `GET /api/jobs/{jobName}` shows; `{}` takes every default. ' +
       'With no worker of the jobs role the run waits, and says so in `waitingFor`.',
-    role: 'operator',
     params: jobParams,
     headers: startHeaders,
     body: z.record(z.string(), z.unknown()),
@@ -86,7 +83,6 @@ export const jobRoutes: readonly Route[] = [
     operationId: 'runAgain',
     tag: 'Jobs',
     summary: 'Run the same job with the same input',
-    role: 'operator',
     params: z.strictObject({ runId: uuidSchema }),
     headers: startHeaders,
     answers: started,

@@ -24,7 +24,6 @@ export const loginRoutes: readonly Route[] = [
     operationId: 'login',
     tag: 'Login',
     summary: 'Log in with user and password',
-    role: 'anyone',
     worksWhileQuarantined: true,
     body: credentials,
     answers: { 200: { description: 'An access token.', schema: session } },
@@ -38,7 +37,9 @@ export const loginRoutes: readonly Route[] = [
       } catch (error) {
         if (!(error instanceof DermsError)) throw error;
         metrics.logins.inc({ outcome: error.code === 'TOO_MANY_REQUESTS' ? 'delayed' : 'refused' });
-        log.warn({ user: body.user, address: actor.address, requestId: actor.requestId }, 'log-in refused');
+        // What is no user's name may be somebody's password.
+        const user = authentication.isUser(body.user) ? body.user : undefined;
+        log.warn({ user, address: actor.address, requestId: actor.requestId }, 'log-in refused');
         throw error;
       }
     },

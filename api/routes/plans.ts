@@ -24,7 +24,6 @@ export const planRoutes: readonly Route[] = [
     description:
       'Planned again from the recorded input of the cycle, so the answer is that of the plan itself: which limit holds ' +
       'it, whose limit that is, what flows there, and what the device itself allows.',
-    role: 'viewer',
     params: deviceParams,
     query: z.strictObject({
       at: timeSchema.optional().describe('The plan in force at this moment; default: the latest.'),
@@ -55,7 +54,6 @@ export const planRoutes: readonly Route[] = [
     tag: 'Feeders',
     summary: 'One control cycle and its reasons',
     description: '`latest`, or its number; devices are those whose target it changed most.',
-    role: 'viewer',
     params: z.strictObject({
       feederId: idSchema,
       cycle: z.string().regex(/^(latest|\d{1,15})$/, 'is neither `latest` nor a number'),
@@ -92,7 +90,6 @@ export const planRoutes: readonly Route[] = [
       'The plan of the whole tree with other limits, other devices or dispatches that do not exist, against what is in ' +
       'force. Nothing is stored or published. With `cycle` a stored cycle is planned again from its recorded input: ' +
       'unchanged it gives the same setpoints, to the bit; changed it is compared with what that cycle planned.',
-    role: 'viewer',
     params: feederParams,
     body: whatIfBody,
     answers: { 200: { description: 'The plan; nothing was done.', schema: planSchema } },

@@ -40,7 +40,6 @@ export const quarantineRoutes: readonly Route[] = [
     summary: 'Whether the database is quarantined, and why',
     description:
       'A restored database plans, publishes and takes no orders until an administrator lifts its quarantine.',
-    role: 'viewer',
     answers: {
       200: {
         description: 'How it stands, and how it stood.',
@@ -70,7 +69,6 @@ export const quarantineRoutes: readonly Route[] = [
     description:
       'From then on loops plan and publish, dispatches go on and the API writes. Refused while nothing has compared the ' +
       'data with Temporal and the broker since the restore, or the comparison left something open; `force` does it nevertheless.',
-    role: 'admin',
     worksWhileQuarantined: true,
     body: z.strictObject({ reason: textField(500), force: z.boolean().default(false) }),
     answers: { 200: { description: 'It is lifted, and loops and dispatches were told.', schema: quarantineSchema } },

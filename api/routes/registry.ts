@@ -34,7 +34,6 @@ export const registryRoutes: readonly Route[] = [
     description:
       'The tree of feeders and the devices on it, as `npm run derms -- registry apply file.yaml` sends it. What the file ' +
       'leaves out of an entry stays as it is. Answers with the difference; with `validateOnly` nothing is applied.',
-    role: 'admin',
     query: z.strictObject({
       validateOnly: flagField('Show the difference and change nothing.'),
       prune: flagField('Remove what the file does not name, devices that came over the wire included.'),

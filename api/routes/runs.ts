@@ -30,7 +30,6 @@ export const runRoutes: readonly Route[] = [
     tag: 'Jobs',
     summary: 'Runs of jobs, newest first',
     description: 'Those that Temporal has made and no worker has begun stand first, on the first page.',
-    role: 'viewer',
     query: z.strictObject({
       job: jobNameSchema.optional(),
       state: runStateSchema.optional(),
@@ -71,7 +70,6 @@ export const runRoutes: readonly Route[] = [
     operationId: 'readRun',
     tag: 'Jobs',
     summary: 'One run: steps, progress, log lines, proof, result, and what it waits for',
-    role: 'viewer',
     params: runParams,
     answers: { 200: { description: 'The run.', schema: runSchema } },
     errors: ['RUN_NOT_FOUND'],
@@ -86,7 +84,6 @@ export const runRoutes: readonly Route[] = [
     summary: 'A run as it goes on: its story so far, then each event as it comes, until it is over',
     description:
       'Server-sent events. `Last-Event-ID` goes on where a reader was cut off; a stream lasts a quarter of an hour at most.',
-    role: 'viewer',
     params: runParams,
     headers: z.strictObject({
       'last-event-id': z.coerce.number().int().min(0).default(0).describe('The last event that was read.'),
@@ -105,7 +102,6 @@ export const runRoutes: readonly Route[] = [
     operationId: 'cancelRun',
     tag: 'Jobs',
     summary: 'Ask a run to stop: requested, acknowledged by its worker, stopped',
-    role: 'operator',
     params: runParams,
     body: reasonBody,
     answers: { 200: { description: 'It was asked; one that still waited is over.', schema: runSchema } },
@@ -127,7 +123,6 @@ export const runRoutes: readonly Route[] = [
     tag: 'Jobs',
     summary: 'End a run without asking it',
     description: 'For one that does not stop when it is cancelled. Its worker hears of it and stops within seconds.',
-    role: 'admin',
     params: runParams,
     body: reasonBody,
     answers: { 200: { description: 'It is over.', schema: runSchema } },

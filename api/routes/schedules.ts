@@ -21,7 +21,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'listSchedules',
     tag: 'Schedules',
     summary: 'Everything that runs by itself: last outcomes, next times, and what is paused and why',
-    role: 'viewer',
     answers: { 200: { description: 'All of them.', schema: pageOf(scheduleSchema) } },
     errors: [],
     handle: async (_input, ports) => {
@@ -37,7 +36,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'readSchedule',
     tag: 'Schedules',
     summary: 'One schedule',
-    role: 'viewer',
     params: scheduleParams,
     answers: { 200: { description: 'The schedule.', schema: scheduleSchema } },
     errors: ['SCHEDULE_NOT_FOUND'],
@@ -52,7 +50,6 @@ export const scheduleRoutes: readonly Route[] = [
     tag: 'Schedules',
     summary: 'Let it start nothing until it is resumed',
     description: 'A pause survives new versions and restarts; its ticks are accounted for as `paused`.',
-    role: 'operator',
     params: scheduleParams,
     body: reasonBody,
     answers: changed,
@@ -71,7 +68,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'resumeSchedule',
     tag: 'Schedules',
     summary: 'Let it start runs again',
-    role: 'operator',
     params: scheduleParams,
     body: reasonBody,
     answers: changed,
@@ -90,7 +86,6 @@ export const scheduleRoutes: readonly Route[] = [
     operationId: 'triggerSchedule',
     tag: 'Schedules',
     summary: 'Run it now, unless a run of its job goes on already',
-    role: 'operator',
     params: scheduleParams,
     answers: {
       202: {

@@ -93,9 +93,13 @@ async function environment(
       TEMPORAL_ADDRESS: `${LOOPBACK}:${String(NOWHERE_PORT)}`,
     },
     ...{ API_HOST: LOOPBACK, API_PORT: String(port), JWT_SECRET: randomBytes(32).toString('hex') },
-    AUTH_USERS: JSON.stringify([{ user: USER, role: 'viewer', hash: await hashPassword(password) }]),
+    AUTH_USERS: JSON.stringify([
+      { user: USER, role: 'viewer', passwordSetOn: today(), hash: await hashPassword(password) },
+    ]),
   };
 }
+
+const today = (): string => new Date().toISOString().slice(0, 10);
 
 async function isReady(url: string): Promise<void> {
   const { ok, status } = await fetch(`${url}/api/ready`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });

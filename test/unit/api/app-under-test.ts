@@ -1,22 +1,34 @@
+import { randomBytes, scryptSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../../../api/app';
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
-import { createTokens, type Tokens } from '../../../api/auth/tokens';
+import { attemptsInMemory } from '../../../api/auth/attempts-in-memory';
+import { createAuthentication, type Authentication, type AuthenticationParts } from '../../../api/auth/authentication';
+import { createLoginBackOff, STREAK_RULES, type LoginBackOff } from '../../../api/auth/login-back-off';
+import type { TokenRegister } from '../../../api/auth/token-register';
+import { createTokens, type TokenOptions, type Tokens } from '../../../api/auth/tokens';
 import { createPlanningTurns } from '../../../api/planning/turns';
 import { createStreamPlaces } from '../../../api/stream-places';
 import type { HealthMonitor } from '../../../api/health/monitor';
 import { createApiMetrics } from '../../../api/metrics';
 import type { AppPorts } from '../../../api/ports';
-import { type Role } from '../../../config/auth-users';
+import type { AuthUser, Role } from '../../../config/auth-users';
 import { unmatchableHash } from '../../../config/password-hash';
 import type { AuditEntry } from '../../../db/audit';
 import { createLogger } from '../../../observability/logger';
 import { Registry } from '../../../observability/metrics';
 
-export const SECRET = 'a-secret-of-at-least-thirty-two-characters';
-export const tokens: Tokens = createTokens({ secret: SECRET, ttlSeconds: 3_600 });
+export const SECRET = 'nLqGmQ0b3yU7sT9xVd2kZr5wHc8fJa1eP4iM6oXuBtY';
+export const tokensOf = (given: Partial<TokenOptions> = {}): Tokens =>
+  createTokens({
+    secret: SECRET,
+    previousSecret: null,
+    issuer: 'derms-production',
+    ttlSeconds: 3_600,
+    nowMs: () => Date.now(),
+    ...given,
+  });
+export const tokens = tokensOf();
 
 /** `Authorization` of a user who is named like the role. */
 export const bearer = (role: Role): Record<string, string> => ({
@@ -27,7 +39,46 @@ const ROLE_USERS = (['viewer', 'operator', 'admin'] as const).map((role) => ({
   user: role,
   role,
   hash: unmatchableHash(),
+  passwordSetOn: null,
 }));
+
+/** Somebody whose password is checked a thousand times quicker than a real one. */
+export function aUser(user: string, role: Role, password: string): AuthUser {
+  const salt = randomBytes(16);
+  const hash = scryptSync(password, salt, 32, { N: 16, r: 8, p: 1 });
+  return { user, role, passwordSetOn: null, hash: { cost: 16, blockSize: 8, parallelism: 1, salt, hash } };
+}
+
+/** Log-in as it is without a database. */
+export const authenticationOf = (given: Partial<AuthenticationParts> = {}): Authentication =>
+  createAuthentication({
+    users: ROLE_USERS,
+    tokens,
+    register: UNREVOKED,
+    backOff: backOffOf(() => performance.now()),
+    now: () => new Date(),
+    sleep: () => Promise.reject(new Error('nobody is made to wait here')),
+    ...given,
+  });
+
+/** Knows of no revocation and no machine. */
+export const UNREVOKED: TokenRegister = {
+  start: () => Promise.resolve(),
+  stop: () => undefined,
+  lookNow: () => Promise.resolve(),
+  isRevoked: () => false,
+  machineOf: () => null,
+  ageSeconds: () => 0,
+};
+
+/** Counts in memory. */
+export const backOffOf = (nowMs: () => number): LoginBackOff =>
+  createLoginBackOff({
+    shared: attemptsInMemory(STREAK_RULES, nowMs),
+    own: attemptsInMemory(STREAK_RULES, nowMs),
+    isSharedUp: () => true,
+    log: { warn: () => undefined },
+  });
 
 /** A port that the test does not expect to be used: says its name when it is. */
 const only = <Port extends object>(name: string, given: Partial<Port> = {}): Port =>
@@ -113,6 +164,8 @@ type Store =
   | 'backups'
   | 'plans'
   | 'quarantine'
+  | 'machineTokens'
+  | 'revocations'
   | 'emergencyStop'
   | 'workflows';
 /** Of the stores only what the test needs. */
@@ -126,13 +179,10 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
   const ports: AppPorts = {
     log: given.log ?? createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false }),
     metrics: given.metrics ?? createApiMetrics(new Registry()),
-    authentication:
-      given.authentication ??
-      createAuthentication(
-        ROLE_USERS,
-        tokens,
-        createLoginBackOff(() => performance.now()),
-      ),
+    authentication: given.authentication ?? authenticationOf(),
+    tokenRegister: given.tokenRegister ?? UNREVOKED,
+    machineTokens: only('machineTokens', given.machineTokens),
+    revocations: only('revocations', given.revocations),
     health: given.health ?? HEALTHY,
     stopping: given.stopping ?? (() => false),
     feeders: only('feeders', given.feeders),
@@ -161,6 +211,9 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     },
     settings: {
       quarantined: false,
+      issuer: 'derms-production',
+      trustedProxies: [],
+      corsOrigins: [],
       staleSeconds: 30,
       temporalUiUrl: 'http://127.0.0.1:8233/',
       temporalNamespace: 'derms',

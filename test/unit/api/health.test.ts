@@ -1,3 +1,4 @@
+import { registerAuthMetrics } from '../../../api/health/auth-metrics';
 import { registerHealthMetrics } from '../../../api/health/metrics';
 import {
   createHealthMonitor,
@@ -7,9 +8,10 @@ import {
 } from '../../../api/health/monitor';
 import { healthReport } from '../../../api/health/report';
 import { keepSampling, type SampleResult } from '../../../api/health/sampling';
+import { createApiMetrics } from '../../../api/metrics';
 import { createLogger } from '../../../observability/logger';
 import { Registry } from '../../../observability/metrics';
-import { startApp } from './app-under-test';
+import { aUser, authenticationOf, startApp, UNREVOKED } from './app-under-test';
 
 const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
 const CONTROLLING = { quarantined: false };
@@ -238,5 +240,29 @@ describe('sampling', () => {
     while (!results.some(({ ok }) => ok)) await new Promise((resolve) => setTimeout(resolve, 2));
     stop();
     expect(results.at(-1)).toEqual({ ok: true, value: 'well' });
+  });
+});
+
+describe('old passwords', () => {
+  it('are told by health and metrics, which name nobody', async () => {
+    const user = (name: string, passwordSetOn: string) => ({ ...aUser(name, 'viewer', 'x'), passwordSetOn });
+    const authentication = authenticationOf({
+      users: [user('olga', '2026-01-30'), user('otto', '2026-04-30')],
+      now: () => new Date('2026-05-01T12:00:00Z'),
+    });
+    const registry = new Registry();
+    registerAuthMetrics(registry, { authentication, tokenRegister: UNREVOKED });
+    const app = await startApp({ authentication, metrics: createApiMetrics(registry) });
+    const health = await app.call('GET', '/api/health');
+    expect(health.body.problems).toEqual(['1 password of AUTH_USERS is older than 90 days']);
+    expect(health.body.status).toBe('degraded');
+    const { text } = await app.call('GET', '/metrics');
+    expect(text.split('\n').filter((line) => line.startsWith('derms_auth_'))).toEqual([
+      'derms_auth_password_oldest_age_seconds 7862400',
+      'derms_auth_passwords_overdue 1',
+      'derms_auth_token_list_age_seconds 0',
+    ]);
+    expect(`${health.text}${text}`).not.toMatch(/olga|otto/);
+    await app.close();
   });
 });

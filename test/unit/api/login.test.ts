@@ -1,24 +1,19 @@
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseAuthUsers } from '../../../config/auth-users';
 import { hashPassword } from '../../../config/password-hash';
-import { startApp, tokens, type AppUnderTest } from './app-under-test';
+import { createLogger } from '../../../observability/logger';
+import { aUser, authenticationOf, backOffOf, startApp, type AppUnderTest } from './app-under-test';
 
 let nowMs = 0;
 let app: AppUnderTest;
-const PASSWORD = 'correct horse battery';
+const PASSWORD = 'Correct horse battery 9';
+const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
 
 beforeAll(async () => {
-  const users = parseAuthUsers(
-    JSON.stringify([{ user: 'olga', role: 'operator', hash: await hashPassword(PASSWORD) }]),
-  );
-  app = await startApp({
-    authentication: createAuthentication(
-      users,
-      tokens,
-      createLoginBackOff(() => nowMs),
-    ),
-  });
+  // Real hashes: what they cost is part of what is tested.
+  const entry = { user: 'olga', role: 'operator', hash: await hashPassword(PASSWORD) };
+  const users = parseAuthUsers(JSON.stringify([entry]), { strict: false, now: new Date() });
+  app = await startApp({ log, authentication: authenticationOf({ users, backOff: backOffOf(() => nowMs) }) });
 });
 afterAll(() => app.close());
 beforeEach(() => {
@@ -77,6 +72,28 @@ describe('logging in', () => {
     expect((await login('olga', 'wrong')).status).toBe(401); // the slate is clean
   });
 
+  it('that is refused is logged with the address and, if there is one, the user; never what else was typed', async () => {
+    const warn = jest.spyOn(log, 'warn').mockImplementation(() => undefined);
+    await login('olga', 'wrong');
+    await login(PASSWORD, 'olga');
+    expect(warn.mock.calls.map(([details]) => details)).toEqual([
+      { user: 'olga', address: '127.0.0.1', requestId: expect.any(String) },
+      { user: undefined, address: '127.0.0.1', requestId: expect.any(String) },
+    ]);
+    warn.mockRestore();
+  });
+
+  it('leaves the event loop free while many hash at once', async () => {
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const statuses = (await Promise.all(Array.from({ length: 4 }, (_each, n) => login(`user-${String(n)}`, 'x')))).map(
+      ({ status }) => status,
+    );
+    delay.disable();
+    expect(new Set(statuses)).toEqual(new Set([401]));
+    expect(delay.percentile(50) / 1e6).toBeLessThan(50); // one hash on it would be 150 ms
+  });
+
   it('counts what came of it', async () => {
     await login('olga', PASSWORD);
     const { text } = await app.call('GET', '/metrics');
@@ -85,21 +102,42 @@ describe('logging in', () => {
   });
 });
 
-describe('the back-off', () => {
-  it('doubles with each failure up to a minute, apart for each user and address', () => {
-    let now = 0;
-    const backOff = createLoginBackOff(() => now);
-    const waits = Array.from({ length: 12 }, () => {
-      backOff.failed('olga', '10.0.0.1');
-      return backOff.waitSeconds('olga', '10.0.0.1');
+describe('a user who is guessed at from many addresses', () => {
+  const OPERATOR = { user: 'olga', password: PASSWORD };
+  const authentication = (slept: number[] = []) =>
+    authenticationOf({
+      users: [aUser('olga', 'operator', PASSWORD)],
+      backOff: backOffOf(() => 0),
+      sleep: (ms) => Promise.resolve(slept.push(ms)),
     });
-    expect(waits).toEqual([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
-    expect(backOff.waitSeconds('olga', '10.0.0.2')).toBe(0);
-    expect(backOff.waitSeconds('otto', '10.0.0.1')).toBe(0);
-    now = 60_000;
-    expect(backOff.waitSeconds('olga', '10.0.0.1')).toBe(0);
-    backOff.succeeded('olga', '10.0.0.1');
-    backOff.failed('olga', '10.0.0.1');
-    expect(backOff.waitSeconds('olga', '10.0.0.1')).toBe(0);
+
+  it('logs in nevertheless, after 5 s at most', async () => {
+    const slept: number[] = [];
+    const under = authentication(slept);
+    for (let n = 0; n < 20; n += 1)
+      await under.login({ user: 'olga', password: 'wrong' }, `10.0.${String(n)}.1`).catch(() => undefined);
+    expect(await under.login(OPERATOR, '192.0.2.7')).toMatchObject({ user: 'olga', role: 'operator' });
+    expect(slept).toEqual([1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000]);
+  });
+
+  it('is not even delayed by a flood from one address, which has eight places', async () => {
+    const under = authentication();
+    const flood = await Promise.allSettled(
+      Array.from({ length: 100 }, () => under.login({ user: 'somebody', password: 'x' }, '10.0.0.1')),
+    );
+    const codes = flood.map((each) => (each.status === 'rejected' ? (each.reason as { code: string }).code : 'in'));
+    expect(codes.filter((code) => code === 'UNAUTHENTICATED')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS')).toHaveLength(95);
+    const startedAt = performance.now();
+    expect(await under.login(OPERATOR, '192.0.2.7')).toMatchObject({ user: 'olga' });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+
+  it('and one who has 2⁶⁴ addresses of IPv6 is one address', async () => {
+    const under = authentication();
+    for (let n = 1; n <= 5; n += 1)
+      await under.login({ user: 'olga', password: 'x' }, `2001:db8:0:1::${String(n)}`).catch(() => undefined);
+    await expect(under.login(OPERATOR, '2001:db8::1:0:0:0:9')).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    expect(await under.login(OPERATOR, '2001:db8:0:2::9')).toMatchObject({ user: 'olga' });
   });
 });

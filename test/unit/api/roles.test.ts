@@ -1,8 +1,11 @@
 import { sign } from 'jsonwebtoken';
+import { ACCESS } from '../../../api/access';
+import { newMachineToken, type TokenRegister } from '../../../api/auth/token-register';
+import { keyId } from '../../../api/auth/tokens';
 import { routes } from '../../../api/routes';
 import type { Route } from '../../../api/route';
 import { ROLES, type Role } from '../../../config/auth-users';
-import { SECRET, startApp, tokens, type AppUnderTest } from './app-under-test';
+import { authenticationOf, SECRET, startApp, tokens, tokensOf, UNREVOKED, type AppUnderTest } from './app-under-test';
 
 let app: AppUnderTest;
 beforeAll(async () => {
@@ -15,31 +18,52 @@ const PATH_VALUES: Record<string, string> = {
   deviceId: 'pv-1',
   dispatchId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
   backupId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+  jobName: 'db-backup',
+  source: 'network-operator',
 };
 const pathOf = ({ path }: Route): string =>
   path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => PATH_VALUES[name] ?? name);
 const closedRoutes = routes.filter(({ role }) => role !== 'anyone');
 const nameOf = ({ method, path }: Route): string => `${method.toUpperCase()} ${path}`;
 
+const OTHER_SECRET = 'pX2rV9sKdT0aQz7cJm4YwL8hNb6uGe1fRi5oSvBtWyE';
 const claims = { role: 'admin' };
-const good = { issuer: 'derms', audience: 'derms-api', subject: 'admin', jwtid: '1', expiresIn: 60 } as const;
+const good = {
+  ...{ issuer: 'derms-production', audience: 'derms-api', subject: 'admin', jwtid: '1', expiresIn: 60 },
+  keyid: keyId(SECRET),
+} as const;
 const tampered = (): string => {
   const [head = '', , signature = ''] = tokens.issue({ user: 'viewer', role: 'viewer' }).split('.');
-  const body = { role: 'admin', iss: 'derms', aud: 'derms-api', sub: 'admin', jti: '1', exp: Date.now() / 1000 + 60 };
+  const exp = Date.now() / 1000 + 60;
+  const body = { role: 'admin', iss: good.issuer, aud: good.audience, sub: 'admin', jti: '1', iat: exp - 60, exp };
   return [head, Buffer.from(JSON.stringify(body)).toString('base64url'), signature].join('.');
 };
+const admin = { user: 'admin', role: 'admin' } as const;
 const BAD_TOKENS: Record<string, () => string> = {
-  'no JWT': () => 'not.a.token',
-  expired: () => sign(claims, SECRET, { ...good, expiresIn: -1 }),
+  'that is no JWT': () => 'not.a.token',
+  'that is expired': () => sign(claims, SECRET, { ...good, expiresIn: -1 }),
+  'that is older than a token may be, whatever it says': () =>
+    sign({ ...claims, iat: Date.now() / 1000 - 3_601 }, SECRET, { ...good, expiresIn: 999_999 }),
+  'that was issued in the future': () => sign({ ...claims, iat: Date.now() / 1000 + 120 }, SECRET, good),
   'without signature': () => sign(claims, null, { ...good, algorithm: 'none' }),
-  'with another secret': () => sign(claims, 'another-secret-of-at-least-32-characters', good),
+  'with another secret': () => sign(claims, OTHER_SECRET, good),
+  'with another secret that it names': () => sign(claims, OTHER_SECRET, { ...good, keyid: keyId(OTHER_SECRET) }),
+  'that names no key': () => sign(claims, SECRET, { ...good, keyid: '' }),
   'by another algorithm': () => sign(claims, SECRET, { ...good, algorithm: 'HS512' }),
-  'from another issuer': () => sign(claims, SECRET, { ...good, issuer: 'derms-staging' }),
+  'of staging, under the same secret': () => tokensOf({ issuer: 'derms-staging' }).issue(admin),
   'for another audience': () => sign(claims, SECRET, { ...good, audience: 'somebody-else' }),
+  'without a time of issue': () => sign(claims, SECRET, { ...good, noTimestamp: true }),
+  'with a role that there is not': () => sign({ role: 'root' }, SECRET, good),
   'with a changed body': tampered,
   'of a user who is gone': () => tokens.issue({ user: 'gone', role: 'admin' }),
   'with a role that the user has no more': () => tokens.issue({ user: 'viewer', role: 'admin' }),
+  'of a machine that nobody knows': () => newMachineToken(),
 };
+
+it('the token that the bad ones differ from is good', async () => {
+  const headers = { authorization: `Bearer ${sign(claims, SECRET, good)}` };
+  expect((await app.call('GET', '/api/audit', { headers })).status).toBe(200);
+});
 
 describe('every route that is not open', () => {
   it('is most of them', () => {
@@ -83,8 +107,95 @@ it('everything that changes something leaves refused attempts in the audit', () 
   expect(silent.map(nameOf)).toEqual(['POST /api/auth/login']);
 });
 
+/** A token that says what it may, in the signs that a token may have. */
+const machine = (...scopes: string[]): string =>
+  `derms_machine_${scopes.join('+').replaceAll(':', '~').replaceAll('*', '/')}`;
+const machines: TokenRegister = {
+  ...UNREVOKED,
+  machineOf: (token) => {
+    const scopes = token.slice('derms_machine_'.length).replaceAll('~', ':').replaceAll('/', '*').split('+');
+    return { kind: 'machine', user: 'machine:tester', tokenId: '1', scopes };
+  },
+};
+
+describe('a token of a machine', () => {
+  let withMachines: AppUnderTest;
+  beforeAll(async () => {
+    withMachines = await startApp({ authentication: authenticationOf({ register: machines }) });
+  });
+  afterAll(() => withMachines.close());
+
+  /** Operations that it may. */
+  const allowed = async (token: string): Promise<string[]> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const open: string[] = [];
+    for (const route of closedRoutes) {
+      const { status } = await withMachines.call(route.method.toUpperCase(), pathOf(route), { headers });
+      if (status !== 403) open.push(route.operationId);
+    }
+    return open;
+  };
+
+  it.each([
+    [['jobs:run:db-backup'], ['startJobRun']],
+    [['jobs:run:*'], ['startJobRun']],
+    [['jobs:run:restore-drill'], []],
+    [['jobs:run'], []],
+    [['jobs:*'], []],
+    [['*'], []],
+    [['*:run:db-backup'], []],
+    [
+      ['read:runs', 'jobs:run:db-backup'],
+      ['startJobRun', 'listRuns', 'readRun', 'followRun'],
+    ],
+    [['envelopes:set:network-operator'], ['setEnvelopes']],
+    [['envelopes:set:somebody-else'], []],
+    [
+      ['dispatches:request', 'dispatches:cancel'],
+      ['requestDispatch', 'cancelDispatch'],
+    ],
+    [['audit:read'], ['listAudit']],
+    [['admin'], []],
+    [['operator'], []],
+  ])('with %j may %j and nothing else', async (scopes, operations) => {
+    expect((await allowed(machine(...scopes))).sort()).toEqual([...operations].sort());
+  });
+
+  it('with read:* reads what a viewer reads, and changes nothing', async () => {
+    const open = await allowed(machine('read:*'));
+    expect(open.sort()).toEqual(
+      closedRoutes
+        .filter(({ role }) => role === 'viewer')
+        .map(({ operationId }) => operationId)
+        .sort(),
+    );
+  });
+
+  it.each(['*', 'db-backup:x', 'jobs:run:db-backup', '%2a', '..%2fdb-backup'])(
+    'for one job does not run what is called "%s"',
+    async (jobName) => {
+      const headers = { authorization: `Bearer ${machine('jobs:run:db-backup')}` };
+      const path = `/api/jobs/${jobName.startsWith('%') || jobName.startsWith('..') ? jobName : encodeURIComponent(jobName)}/runs`;
+      expect((await withMachines.call('POST', path, { headers, body: {} })).status).toBe(403);
+    },
+  );
+
+  it('has its attempts kept under its own name', async () => {
+    const before = withMachines.attempts.length;
+    await allowed(machine('read:feeders'));
+    const kept = withMachines.attempts.slice(before);
+    expect(new Set(kept.map(({ user, outcome }) => `${user} ${outcome}`))).toEqual(new Set(['machine:tester refused']));
+    expect(kept).toHaveLength(closedRoutes.filter(({ audit }) => audit !== undefined).length);
+  });
+});
+
 it('who may do what', () => {
   expect(Object.fromEntries(routes.map((route) => [nameOf(route), route.role]))).toEqual({
+    'GET /api/auth/machine-tokens': 'admin',
+    'POST /api/auth/machine-tokens': 'admin',
+    'POST /api/auth/machine-tokens/{tokenId}/revoke': 'admin',
+    'GET /api/auth/revocations': 'admin',
+    'POST /api/auth/revocations': 'admin',
     'GET /api/jobs': 'viewer',
     'GET /api/jobs/{jobName}': 'viewer',
     'POST /api/jobs/{jobName}/runs': 'operator',
@@ -140,4 +251,15 @@ it('who may do what', () => {
     'POST /api/registry': 'admin',
     'GET /api/audit': 'admin',
   });
+});
+
+it('every line of the table is a route, and what a machine may has a name in its path', () => {
+  expect(routes.map(({ operationId }) => operationId).sort()).toEqual(Object.keys(ACCESS).sort());
+  for (const { path, scope } of routes)
+    for (const [named] of scope?.matchAll(/\{\w+\}/g) ?? []) expect(path).toContain(named);
+});
+
+it('no machine may what only an administrator may, but for reading the audit', () => {
+  const risky = routes.filter(({ role, scope }) => role === 'admin' && scope !== null);
+  expect(risky.map(nameOf)).toEqual(['GET /api/audit']);
 });

@@ -2,28 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
 import { run } from '../../../cli/run';
 import { parseAuthUsers } from '../../../config/auth-users';
-import { hashPassword, parsePasswordHash, unmatchableHash, verifyPassword } from '../../../config/password-hash';
+import { parsePasswordHash, unmatchableHash, verifyPassword } from '../../../config/password-hash';
 import type { DispatchOrder } from '../../../db/dispatch-admission';
 import type { RegistryOrder } from '../../../db/registry-apply';
 import { parseKeyRing } from '../../../storage/encryption/key-ring';
 import { freePort } from '../../../servers/free-port';
-import { startApp, tokens, type AppUnderTest, type Given } from '../api/app-under-test';
+import { aUser, authenticationOf, startApp, type AppUnderTest, type Given } from '../api/app-under-test';
 
 // Against the real API, with plain objects behind it.
 
-const PASSWORD = 'correct horse battery';
+const PASSWORD = 'Correct horse battery 9';
 const NOW = new Date('2026-05-01T12:00:00Z');
-let users: ReturnType<typeof parseAuthUsers>;
+const users = [aUser('olga', 'admin', PASSWORD)];
 let app: AppUnderTest | undefined;
 let folder: string;
 let nowhere: string;
 
 beforeAll(async () => {
-  users = parseAuthUsers(JSON.stringify([{ user: 'olga', role: 'admin', hash: await hashPassword(PASSWORD) }]));
   nowhere = `http://127.0.0.1:${String(await freePort())}`;
   folder = mkdtempSync(join(tmpdir(), 'derms-cli-'));
 });
@@ -34,12 +31,7 @@ afterEach(async () => {
 });
 
 const startApi = async (given: Given): Promise<void> => {
-  const authentication = createAuthentication(
-    users,
-    tokens,
-    createLoginBackOff(() => 0),
-  );
-  app = await startApp({ authentication, ...given });
+  app = await startApp({ authentication: authenticationOf({ users }), ...given });
 };
 
 interface Ran {
@@ -363,6 +355,27 @@ describe('registry apply', () => {
 });
 
 describe('hash-password', () => {
+  it('makes the whole entry of a user, dated', async () => {
+    const asked = ['hash-password', '--user', 'olga', '--role', 'operator'];
+    const { code, out } = await derms(asked, { input: PASSWORD });
+    expect(code).toBe(0);
+    const [entry] = parseAuthUsers(`[${out}]`, { strict: true, now: NOW });
+    expect(entry).toMatchObject({ user: 'olga', role: 'operator', passwordSetOn: '2026-05-01' });
+    expect(await verifyPassword(PASSWORD, entry?.hash ?? unmatchableHash())).toBe(true);
+  });
+
+  it.each([
+    [['--user', 'olga'], PASSWORD, 'Usage: '],
+    [['--user', 'olga', '--role', 'root'], PASSWORD, 'Usage: '],
+    [[], 'Short-1', 'The password has fewer than 12 characters.'],
+    [[], 'all in lower case', 'The password needs three of: lower case, upper case, digits, anything else.'],
+    [['--user', 'olga', '--role', 'viewer'], 'OLGA has been here 9', 'The password contains the name of its user.'],
+  ])('refuses %j with "%s"', async (options, input, message) => {
+    const { code, out, err } = await derms(['hash-password', ...options], { input });
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain(message);
+  });
+
   it('reads the password from standard input and prints a hash that fits it', async () => {
     const { code, out } = await derms(['hash-password'], { input: `${PASSWORD}\nignored` });
     expect(code).toBe(0);

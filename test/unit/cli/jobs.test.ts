@@ -2,16 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
-import { createTokens } from '../../../api/auth/tokens';
 import { run } from '../../../cli/run';
 import { readServerEvents } from '../../../cli/server-events';
-import { parseAuthUsers } from '../../../config/auth-users';
-import { hashPassword } from '../../../config/password-hash';
 import type { JobRunOrder } from '../../../db/job-orders';
 import { defineJob, type JobDeclaration } from '../../../jobs/runner/declaration';
-import { SECRET, startApp, type AppUnderTest, type Given } from '../api/app-under-test';
+import { aUser, authenticationOf, startApp, tokensOf, type AppUnderTest, type Given } from '../api/app-under-test';
 import { aFinishedRun, aRun, RUN, runsInMemory } from '../api/runs-in-memory';
 
 // Against the real API, with plain objects behind it.
@@ -35,23 +30,15 @@ const declared = new Map<string, JobDeclaration>([
   ],
 ]);
 
-let users: ReturnType<typeof parseAuthUsers>;
+const users = [aUser('olga', 'admin', PASSWORD)];
 let app: AppUnderTest | undefined;
-beforeAll(async () => {
-  users = parseAuthUsers(JSON.stringify([{ user: 'olga', role: 'admin', hash: await hashPassword(PASSWORD) }]));
-});
 afterEach(async () => {
   await app?.close();
   app = undefined;
 });
 
 const startApi = async (given: Given, ttlSeconds = 60): Promise<void> => {
-  const tokens = createTokens({ secret: SECRET, ttlSeconds });
-  const authentication = createAuthentication(
-    users,
-    tokens,
-    createLoginBackOff(() => 0),
-  );
+  const authentication = authenticationOf({ users, tokens: tokensOf({ ttlSeconds }) });
   const workflows = { startJobRun: () => Promise.resolve(), cancelJobRun: () => Promise.resolve() };
   app = await startApp({ authentication, jobs: { declared }, workflows, ...given });
 };
