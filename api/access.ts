@@ -74,6 +74,10 @@ export const ACCESS = {
   readBackup: by('viewer', 'read:backups'),
   readQuarantine: by('viewer', 'read:quarantine'),
   liftQuarantine: by('admin'),
+  readEmergencyStop: by('viewer', 'read:emergency-stop'),
+  engageEmergencyStop: by('admin'),
+  liftEmergencyStop: by('admin'),
+
   listAudit: by('admin', 'audit:read'),
 
   login: open,

@@ -30,7 +30,6 @@ export const emergencyStopRoutes: readonly Route[] = [
     operationId: 'readEmergencyStop',
     tag: 'Emergency stop',
     summary: 'Whether an emergency stop is in force, and those before it',
-    role: 'viewer',
     answers: {
       200: {
         description: 'How it stands, and how it stood.',
@@ -60,7 +59,6 @@ export const emergencyStopRoutes: readonly Route[] = [
       'Goes to Postgres and straight to the broker at the same time and needs only one of them: with Postgres away the ' +
       'broker holds the stop until the workers have written it down. Every plan obeys it, in every mode, until an ' +
       'administrator lifts it. Limits are not looked at. Safe to repeat.',
-    role: 'admin',
     worksWhileQuarantined: true,
     body: z.strictObject({ safeState: safeStateSchema, reason: textField(500) }),
     answers: {
@@ -98,7 +96,6 @@ export const emergencyStopRoutes: readonly Route[] = [
     operationId: 'liftEmergencyStop',
     tag: 'Emergency stop',
     summary: 'Let the control loops control again',
-    role: 'admin',
     worksWhileQuarantined: true,
     query: z.strictObject({ reason: textField(500).describe('Why it may be lifted; stays on record.') }),
     answers: { 200: { description: 'It is lifted, and the loops were told.', schema: stopSchema } },

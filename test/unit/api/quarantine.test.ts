@@ -50,10 +50,12 @@ describe('the API on a quarantined database', () => {
     expect(attempts).toMatchObject([{ user: 'operator', action: 'control-loop.mode', outcome: 'refused' }]);
   });
 
-  it('lets nothing but reads, the log-in, the emergency stop and the lifts through', () => {
+  it('lets nothing but reads, log-in, revocations, the emergency stop and the lifts through', () => {
     const open = routes.filter(({ method, worksWhileQuarantined }) => method !== 'get' && worksWhileQuarantined);
     expect(open.map(({ path }) => path).sort()).toEqual([
       '/api/auth/login',
+      '/api/auth/machine-tokens/{tokenId}/revoke',
+      '/api/auth/revocations',
       '/api/emergency-stop',
       '/api/emergency-stop',
       '/api/quarantine/lift',

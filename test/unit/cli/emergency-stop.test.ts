@@ -1,37 +1,25 @@
 import { Readable } from 'node:stream';
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
 import { run } from '../../../cli/run';
-import { parseAuthUsers } from '../../../config/auth-users';
-import { hashPassword } from '../../../config/password-hash';
 import type { EmergencyStopRecord } from '../../../db/emergency-stops';
 import { freePort } from '../../../servers/free-port';
-import { startApp, tokens, type AppUnderTest, type Given } from '../api/app-under-test';
+import { authenticationOf, aUser, startApp, type AppUnderTest, type Given } from '../api/app-under-test';
 
-const PASSWORD = 'correct horse battery';
+const PASSWORD = 'Correct horse battery 9';
 const STOP: EmergencyStopRecord = {
   ...{ stopId: '11111111-1111-4111-8111-111111111111', safeState: 'zero', reason: 'people on the line' },
   ...{ engagedAt: '2026-05-01T12:00:00.000Z', engagedBy: 'ann', learnedFrom: 'broker', lifted: null },
 };
 const LIFTED = { ...STOP, lifted: { at: '2026-05-01T13:00:00.000Z', by: 'olga', reason: 'they are gone' } };
 
-let users: ReturnType<typeof parseAuthUsers>;
+const users = [aUser('olga', 'admin', PASSWORD)];
 let app: AppUnderTest | undefined;
-beforeAll(async () => {
-  users = parseAuthUsers(JSON.stringify([{ user: 'olga', role: 'admin', hash: await hashPassword(PASSWORD) }]));
-});
 afterEach(async () => {
   await app?.close();
   app = undefined;
 });
 
 async function derms(given: Given, argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const authentication = createAuthentication(
-    users,
-    tokens,
-    createLoginBackOff(() => 0),
-  );
-  app = await startApp({ authentication, ...given });
+  app = await startApp({ authentication: authenticationOf({ users }), ...given });
   let out = '';
   let err = '';
   const code = await run(
