@@ -66,21 +66,30 @@ function presenceOf(reading: DeviceReading | null, settings: PlanSettings): Seen
   return reading.ageSeconds > settings.staleSeconds ? 'stale' : 'live';
 }
 
-/**
- * Where a silent device may stand and where it may go. What it does now is its last sample, as far as its commands
- * and its default allow that: an EV whose allowance has expired since is at its default. A fresh sample is believed
- * as it is.
- */
+/** Where a silent device may stand and where it may go; a command that has just run out may take a moment to let go. */
 function silentSpan(device: Device, nowMs: number, settings: PlanSettings): PowerSpan & { nowKw: number } {
-  const fallback = defaultPowerKw(device) ?? 0;
-  const commands = commandsInForce(device, nowMs) ?? { lowKw: fallback, highKw: fallback };
-  const low = Math.min(commands.lowKw, fallback);
-  const high = Math.max(commands.highKw, fallback);
-  const isCap = device.deviceType !== 'battery';
-  const measuredKw = device.reading?.powerKw ?? 0;
-  const isFresh = device.reading !== null && device.reading.ageSeconds <= settings.staleSeconds;
-  const nowKw = isFresh
-    ? measuredKw
-    : Math.min(Math.max(measuredKw, isCap ? Math.min(low, 0) : low), isCap ? Math.max(high, 0) : high);
-  return { nowKw, lowKw: Math.min(low, nowKw), highKw: Math.max(high, nowKw) };
+  const { lowKw, highKw } = silentCommands(device, nowMs);
+  const nowKw = silentPowerKw(device, nowMs, settings);
+  const beforeKw = silentPowerKw(device, nowMs - settings.settleSeconds * 1000, settings);
+  return { nowKw, lowKw: Math.min(lowKw, nowKw, beforeKw), highKw: Math.max(highKw, nowKw, beforeKw) };
+}
+
+/**
+ * What a silent device did at a moment, kW: its last sample, as far as its commands then and its default allow that. An EV
+ * whose allowance has expired since is at its default. A sample that is fresh now is believed as it is.
+ */
+export function silentPowerKw(device: Device, atMs: number, settings: PlanSettings): number {
+  const { reading, deviceType } = device;
+  const measuredKw = reading?.powerKw ?? 0;
+  if (reading !== null && reading.ageSeconds <= settings.staleSeconds) return measuredKw;
+  const { lowKw, highKw } = silentCommands(device, atMs);
+  const isCap = deviceType !== 'battery';
+  return Math.min(Math.max(measuredKw, isCap ? Math.min(lowKw, 0) : lowKw), isCap ? Math.max(highKw, 0) : highKw);
+}
+
+/** What may hold it: any command that it may still obey, or its default. */
+function silentCommands(device: Device, atMs: number): PowerSpan {
+  const fallbackKw = defaultPowerKw(device) ?? 0;
+  const { lowKw, highKw } = commandsInForce(device, atMs) ?? { lowKw: fallbackKw, highKw: fallbackKw };
+  return { lowKw: Math.min(lowKw, fallbackKw), highKw: Math.max(highKw, fallbackKw) };
 }

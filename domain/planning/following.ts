@@ -28,26 +28,40 @@ export function following(
   const isOff = reading === null ? null : isOffSetpoint(device, reading, nowMs, settings);
   const offSetpointCycles = isOff === null ? before : isOff ? before + 1 : 0;
   if (offSetpointCycles < settings.notFollowingAfterCycles) {
-    const isSettled = reading !== null && hasSettled(device, reading, nowMs, settings);
-    return { follows: true, isOff: isOff === true && isSettled, offSetpointCycles, notFollowingUntilMs: null };
+    const isExcused = reading === null || isOnItsWay(device, reading, nowMs, settings);
+    return { follows: true, isOff: isOff === true && !isExcused, offSetpointCycles, notFollowingUntilMs: null };
   }
   const retryAtMs = nowMs + settings.notFollowingRetrySeconds * 1000;
   return { follows: false, isOff: true, offSetpointCycles, notFollowingUntilMs: retryAtMs };
 }
 
-const hasSettled = ({ lastMove }: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): boolean =>
-  lastMove === null || nowMs - reading.ageSeconds * 1000 >= lastMove.atMs + settings.settleSeconds * 1000;
+/** It was told to move too short a time ago to be there, and stands between where it came from and where it goes. */
+function isOnItsWay(
+  device: Device,
+  { powerKw, ageSeconds }: DeviceReading,
+  nowMs: number,
+  settings: PlanSettings,
+): boolean {
+  const { lastMove } = device;
+  const asked = commandsInForce(device, nowMs);
+  if (lastMove === null || asked === null) return false;
+  if (nowMs - ageSeconds * 1000 >= lastMove.atMs + settings.settleSeconds * 1000) return false;
+  const way = {
+    lowKw: Math.min(asked.lowKw, lastMove.fromLowKw, lastMove.ranLowKw),
+    highKw: Math.max(asked.highKw, lastMove.fromHighKw, lastMove.ranHighKw),
+  };
+  return distance(device, powerKw, way) <= toleranceKw(device, settings);
+}
 
 /** null when this sample cannot tell: no command in force, or an older sample than the command. */
 function isOffSetpoint(device: Device, reading: DeviceReading, nowMs: number, settings: PlanSettings): boolean | null {
   const asked = commandsInForce(device, nowMs);
   if (asked === null || nowMs - reading.ageSeconds * 1000 < sentAtMs(device, settings)) return null;
-  const tolerance = Math.max(
-    settings.followingToleranceKw,
-    settings.followingToleranceShare * (ratedPowerKw(device) ?? 0),
-  );
-  return distance(device, reading.powerKw, asked) > tolerance;
+  return distance(device, reading.powerKw, asked) > toleranceKw(device, settings);
 }
+
+const toleranceKw = (device: Device, { followingToleranceKw, followingToleranceShare }: PlanSettings): number =>
+  Math.max(followingToleranceKw, followingToleranceShare * (ratedPowerKw(device) ?? 0));
 
 function distance({ deviceType }: Device, powerKw: number, { lowKw, highKw }: PowerSpan): number {
   switch (deviceType) {

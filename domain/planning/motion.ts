@@ -1,6 +1,6 @@
 import type { Device, LastMove, PlanSettings } from '../fleet';
 import { commandsInForce, type PowerSpan } from './commands';
-import type { DeviceState } from './device-state';
+import { silentPowerKw, type DeviceState } from './device-state';
 
 /**
  * Where a device may have stood when a meter above it was read, kW.
@@ -10,6 +10,25 @@ import type { DeviceState } from './device-state';
  * device that may have been under way at one of the two readings counts with the whole way; one that was read at rest both times, before it was told to move or after it settled, counts at its reading.
  */
 export function spanAtMeterReading(
+  state: DeviceState,
+  meterAtMs: number,
+  nowMs: number,
+  settings: PlanSettings,
+): PowerSpan {
+  switch (state.kind) {
+    case 'silent':
+      return whileItsCommandsExpire(state, meterAtMs, settings);
+    case 'off-setpoint':
+      return whileItLeavesItsSetpoint(state, meterAtMs, nowMs);
+    case 'steerable':
+    case 'not-following':
+    case 'fault':
+    case 'unrated':
+      return whileItIsToldToMove(state, meterAtMs, nowMs, settings);
+  }
+}
+
+function whileItIsToldToMove(
   { device, nowKw }: DeviceState,
   meterAtMs: number,
   nowMs: number,
@@ -27,6 +46,23 @@ export function spanAtMeterReading(
   return meterAtMs >= readAtMs
     ? { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) }
     : { lowKw: Math.min(nowKw, lastMove.ranLowKw), highKw: Math.max(nowKw, lastMove.ranHighKw) };
+}
+
+/**
+ * Nobody told it to move, so nobody knows since when it does: a meter that was read before it saw it somewhere between its
+ * setpoint and its reading. One that was read after it saw what it reads, for all that is known.
+ */
+function whileItLeavesItsSetpoint({ device, nowKw }: DeviceState, meterAtMs: number, nowMs: number): PowerSpan {
+  const commands = commandsInForce(device, nowMs);
+  const isReadAfter = meterAtMs >= nowMs - (device.reading?.ageSeconds ?? 0) * 1000;
+  if (commands === null || isReadAfter) return { lowKw: nowKw, highKw: nowKw };
+  return { lowKw: Math.min(nowKw, commands.lowKw), highKw: Math.max(nowKw, commands.highKw) };
+}
+
+/** A command that ran out since the meter was read, or shortly before, was obeyed until then. */
+function whileItsCommandsExpire({ device, nowKw }: DeviceState, meterAtMs: number, settings: PlanSettings): PowerSpan {
+  const thenKw = silentPowerKw(device, meterAtMs - settings.settleSeconds * 1000, settings);
+  return { lowKw: Math.min(nowKw, thenKw), highKw: Math.max(nowKw, thenKw) };
 }
 
 /**

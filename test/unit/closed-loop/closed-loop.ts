@@ -91,12 +91,13 @@ export class ClosedLoop {
   }
 
   /** How far each feeder of the tree is over a limit at this moment, as its meter would show it, kW; only those that are. */
-  overKw(): { readonly feederId: string; readonly kw: number }[] {
+  overKw(): { readonly feederId: string; readonly kw: number; readonly limitKw: number }[] {
     const flows = this.world.flowsKw();
     return this.feeders.flatMap(({ feederId, importLimitKw, exportLimitKw }) => {
       const flowKw = flows[this.world.indexOfFeeder(feederId)] ?? NaN;
-      const kw = Math.max(flowKw - importLimitKw, -exportLimitKw - flowKw);
-      return kw > 0 ? [{ feederId, kw }] : [];
+      const limitKw = flowKw > 0 ? importLimitKw : exportLimitKw;
+      const kw = Math.abs(flowKw) - limitKw;
+      return kw > 0 ? [{ feederId, kw, limitKw }] : [];
     });
   }
 

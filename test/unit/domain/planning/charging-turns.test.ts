@@ -62,6 +62,21 @@ describe('who waits when not all minimums fit', () => {
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(96 * 4);
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
+
+  it('is the same after a restart: all that turns are decided by is stored with the devices', () => {
+    const devices = Array.from({ length: 7 }, (_, index) => charger(String(index)));
+    const hourOfTurns = (restarted: (snapshot: ReturnType<typeof underLimit>) => ReturnType<typeof underLimit>) => {
+      let snapshot = underLimit(20, devices);
+      return Array.from({ length: 12 }, () => {
+        const plan = planTree(restarted(snapshot));
+        snapshot = { ...obeyed(snapshot, plan), nowMs: snapshot.nowMs + 5 * MINUTE };
+        return targetsOf(plan);
+      });
+    };
+    const fromStored = hourOfTurns((snapshot) => JSON.parse(JSON.stringify(snapshot)) as typeof snapshot);
+    expect(fromStored).toEqual(hourOfTurns((snapshot) => snapshot));
+    expect(new Set(fromStored.map((targets) => JSON.stringify(targets))).size).toBeGreaterThan(2);
+  });
 });
 
 describe('an EV that was told to wait', () => {

@@ -11,6 +11,7 @@ import {
   nodeOf,
   planOf,
   targetsOf,
+  NOON,
 } from '../builders';
 
 const silent = { ageSeconds: 31 };
@@ -98,7 +99,8 @@ describe('a silent device counts at the worst of what it may do', () => {
   it.each`
     what                                                                                         | device                                                                                                                   | highKw | lowKw
     ${'an EV with an allowance of 11 kW that drew 7'}                                            | ${anEv({ reading: aReading({ ...silent, powerKw: 7 }), acknowledged: aCommand(11) })}                                    | ${11}  | ${0}
-    ${'the same when the allowance has expired: its default'}                                    | ${anEv({ reading: aReading({ ...silent, powerKw: 7 }), acknowledged: aCommand(11, -1) })}                                | ${0}   | ${0}
+    ${'the same when the allowance has expired: its default'}                                    | ${anEv({ reading: aReading({ ...silent, powerKw: 7 }), acknowledged: aCommand(11, -20) })}                               | ${0}   | ${0}
+    ${'the same when it has just expired: it may not have let go yet'}                           | ${anEv({ reading: aReading({ ...silent, powerKw: 7 }), acknowledged: aCommand(11, -1) })}                                | ${7}   | ${0}
     ${'the same when it does not honour expiry: for ever'}                                       | ${anEv({ honoursExpiry: false, reading: aReading({ ...silent, powerKw: 7 }), acknowledged: aCommand(11, -900) })}        | ${11}  | ${0}
     ${'a PV capped at 40 of 100 kW that gave 38: import at what it gave, export at its default'} | ${aPv({ reading: aReading({ ...silent, powerKw: -38 }), acknowledged: aCommand(-40) })}                                  | ${-38} | ${-100}
     ${'a battery told to give 8 kW, default idle'}                                               | ${aBattery({ reading: aReading({ ...silent, powerKw: -8 }), acknowledged: aCommand(-8) })}                               | ${0}   | ${-8}
@@ -120,9 +122,16 @@ describe('a silent device counts at the worst of what it may do', () => {
   });
 
   it('once, not twice, when a meter has it in its flow: gone to its default, it leaves the metered flow as it is', () => {
-    const gone = anEv({ reading: aReading({ ...silent, powerKw: 11 }), acknowledged: aCommand(11, -1) });
+    const gone = anEv({ reading: aReading({ ...silent, powerKw: 11 }), acknowledged: aCommand(11, -20) });
     const plan = planTree(aSnapshot({ feeders: [aFeeder({ meter: aMeter(30) })], devices: [gone] }));
     expect(nodeOf(plan)).toMatchObject({ plannedHighKw: 30, plannedLowKw: 30 });
+  });
+
+  it('once, when its command expired just before the meter was read: what it let go is no load that nobody controls', () => {
+    const gone = anEv({ reading: aReading({ ...silent, powerKw: 11 }), acknowledged: aCommand(11, -1) });
+    const meter = aMeter(30, { lastUncontrolledKw: { lowKw: 19, highKw: 19 } });
+    const plan = planTree(aSnapshot({ feeders: [aFeeder({ meter })], devices: [gone] }));
+    expect(nodeOf(plan)).toMatchObject({ uncontrolledHighKw: 19, plannedHighKw: 30, plannedLowKw: 19 });
   });
 
   it('and is listed as stale for 150 s, then as offline', () => {
@@ -225,4 +234,24 @@ it('counts a device that had time to settle and is off its setpoint at what it m
     targetKw: 5,
     publish: 'renewal',
   });
+});
+
+it('counts one at once that moves away from where it was and from where it was told to go, however short a time ago', () => {
+  const told = { atMs: NOON - 2_000, fromLowKw: 6, fromHighKw: 6, ranLowKw: 6, ranHighKw: 6 };
+  const noteAt = (powerKw: number) => {
+    const device = anEv({
+      acknowledged: aCommand(4, 58),
+      lastMove: told,
+      reading: aReading({ powerKw, ageSeconds: 1 }),
+    });
+    return planTree(aSnapshot({ devices: [device] })).devices[0]?.explanation.note;
+  };
+  expect([noteAt(11), noteAt(6)]).toEqual(['off-setpoint', 'free']);
+});
+
+it('does not take for less load what a device off its setpoint drew after the meter was read', () => {
+  const meter = aMeter(30 + 5, { ageSeconds: 4, lastUncontrolledKw: { lowKw: 30, highKw: 30 } });
+  const stubborn = anEv({ acknowledged: aCommand(5), reading: aReading({ powerKw: 16, ageSeconds: 1 }) });
+  const plan = planTree(aSnapshot({ feeders: [aFeeder({ meter })], devices: [stubborn] }));
+  expect(nodeOf(plan)).toMatchObject({ uncontrolledHighKw: 30, plannedHighKw: 46 });
 });
