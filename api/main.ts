@@ -20,6 +20,7 @@ import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
+import { createRefusalSums } from './audit/refusal-sums';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
@@ -125,6 +126,21 @@ async function main(): Promise<void> {
   });
   registerJobMetrics(registry, jobs);
 
+  const stores = databaseStores(db, {
+    silence,
+    defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
+    policy: { ...policyNumbers(settings), setpointTtlSeconds },
+  });
+  const refusals = createRefusalSums({
+    ...{
+      append: (actor, entry) => stores.audit.append(actor, entry),
+      failures: metrics.auditFailures,
+      log,
+      now: () => new Date(),
+    },
+  });
+  shutdown.add('sums of refused attempts', () => refusals.stop());
+  const userNames = new Set(users.map(({ user }) => user));
   const app = createApp({
     log,
     metrics,
@@ -146,11 +162,9 @@ async function main(): Promise<void> {
     ),
     health: monitor,
     stopping: () => shutdown.stopping,
-    ...databaseStores(db, {
-      silence,
-      defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
-      policy: { ...policyNumbers(settings), setpointTtlSeconds },
-    }),
+    ...stores,
+    refusals,
+    isKnownUser: (user) => userNames.has(user),
     jobs,
     runs,
     schedules: createSchedulePort(db, temporal.jobs),

@@ -1,13 +1,15 @@
 import { Router, type Request, type Response } from 'express';
 import type { Actor } from '../db/audit';
 import { DermsError } from '../domain/errors';
+import { auditRefusal, stranger } from './audit/refused';
 import { actorOf, checkRole } from './auth/authorisation';
 import type { AppPorts } from './ports';
-import { failureOf, HttpFailure } from './problem';
+import { HttpFailure } from './problem';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
 import { sendEvents, type EventStream } from './event-stream';
+import { sendText } from './send-text';
 import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
 
@@ -32,7 +34,7 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
 /** Who is it, may they, what do they say, then the handler; a refused attempt leaves a row. */
 async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
   const context = contextOf(response);
-  const actor = actorOf(route, ports.authentication, request, context.requestId);
+  const actor = await callerOf(route, ports, request, context.requestId);
   if (route.role !== 'anyone') context.user = actor.user;
   let input: RouteInput | null = null;
   try {
@@ -48,11 +50,24 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
       await sendEvents(answer.body as EventStream, response, ports, actor); // by its declaration
       return;
     }
+    if (route.answers[answer.status]?.text !== undefined) {
+      await sendText(answer, response, ports, actor);
+      return;
+    }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
     response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
     response.json(answer.body);
   } catch (thrown) {
     await auditRefusal(route, ports, { actor, request, input, thrown });
+    throw thrown;
+  }
+}
+
+async function callerOf(route: Route, ports: AppPorts, request: Request, requestId: string): Promise<Actor> {
+  try {
+    return actorOf(route, ports.authentication, request, requestId);
+  } catch (thrown) {
+    await auditRefusal(route, ports, { actor: stranger(request, requestId), request, input: null, thrown });
     throw thrown;
   }
 }
@@ -78,31 +93,6 @@ async function refuseWithoutTemporal(
   const needed = typeof needsTemporal === 'function' ? needsTemporal(input) : needsTemporal;
   const reason = needed ? await workflows.unavailable() : null;
   if (reason !== null) throw new DermsError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${reason}.`);
-}
-
-/** A database that hangs must not hold up the answer, ms. */
-const AUDIT_WITHIN_MS = 1_000;
-/** Not written: what says nothing about the caller, and what cannot be written because the database is the trouble. */
-const NOT_AUDITED: readonly string[] = ['DATABASE_UNAVAILABLE', 'TIMED_OUT', 'INTERNAL', 'SHUTTING_DOWN'];
-
-async function auditRefusal(
-  route: Route,
-  { audit, log, metrics }: AppPorts,
-  attempt: { actor: Actor; request: Request; input: RouteInput | null; thrown: unknown },
-): Promise<void> {
-  const { actor, request, input } = attempt;
-  const { code, message, faults } = failureOf(attempt.thrown).error;
-  if (route.audit === undefined || NOT_AUDITED.includes(code)) return;
-  const { action } = route.audit;
-  const subject = input === null ? Object.values(request.params).join('/') : route.audit.subject(input);
-  const detail = { code, message, faults: faults.slice(0, 10) };
-  try {
-    const entry = { action, subject: subject.slice(0, 128) || '-', outcome: 'refused' as const, detail };
-    await withinTime(audit.append(actor, entry), AUDIT_WITHIN_MS);
-  } catch (err) {
-    metrics.auditFailures.inc();
-    log.error({ err, action, user: actor.user, requestId: actor.requestId }, 'a refused attempt could not be audited');
-  }
 }
 
 function checkAnswer(route: Route, answer: Answer): void {

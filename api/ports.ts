@@ -1,4 +1,5 @@
 import type { AuditEntry, AuditFilter, AuditRow, Actor } from '../db/audit';
+import type { ExportedEntry, ExportSpan } from '../db/audit-export';
 import type { Approval, LoopOrder } from '../db/control-loop-orders';
 import type { BackupPage, BackupRecord, BackupStory } from '../db/backups';
 import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control-loop-reads';
@@ -15,6 +16,7 @@ import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, Telemetry
 import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
+import type { RefusalSums } from './audit/refusal-sums';
 import type { Authentication } from './auth/authentication';
 import type { DispatchPort } from './dispatch/ports';
 import type { FleetPicture } from './feeder-view';
@@ -50,6 +52,9 @@ export interface AppPorts {
     read(backupId: string): Promise<BackupStory | null>;
   };
   readonly audit: AuditPort;
+  readonly refusals: RefusalSums;
+  /** Names of strangers are not kept: people type passwords there. */
+  readonly isKnownUser: (user: string) => boolean;
   readonly workflows: WorkflowPort;
 }
 
@@ -129,6 +134,8 @@ export interface PlanPort {
 
 export interface AuditPort {
   list(filter: AuditFilter): Promise<AuditRow[]>;
+  /** Oldest first, with their places in the chain. */
+  export(span: ExportSpan): AsyncIterable<ExportedEntry>;
   /** For attempts that come to nothing; what succeeds is written in its own transaction. */
   append(actor: Actor, entry: AuditEntry): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Route } from '../route';
+import { auditRoutes } from './audit';
 import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
@@ -32,6 +33,7 @@ export const routes: readonly Route[] = [
   ...backupRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
+  ...auditRoutes,
   ...loginRoutes,
   ...healthRoutes,
 ];
