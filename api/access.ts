@@ -79,6 +79,7 @@ export const ACCESS = {
   liftEmergencyStop: by('admin'),
 
   listAudit: by('admin', 'audit:read'),
+  exportAudit: by('admin', 'audit:read'),
 
   login: open,
   listMachineTokens: by('admin'),

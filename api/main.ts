@@ -20,6 +20,7 @@ import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
+import { createRefusalSums } from './audit/refusal-sums';
 import { readCredentials } from './auth/credentials';
 import { openAuthentication } from './auth/open-authentication';
 import { registerAuthMetrics } from './health/auth-metrics';
@@ -143,6 +144,20 @@ async function main(): Promise<void> {
   });
   registerAuthMetrics(registry, { authentication, tokenRegister });
 
+  const stores = databaseStores(db, {
+    silence,
+    defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
+    policy: { ...policyNumbers(settings), setpointTtlSeconds },
+  });
+  const refusals = createRefusalSums({
+    ...{
+      append: (actor, entry) => stores.audit.append(actor, entry),
+      failures: metrics.auditFailures,
+      log,
+      now: () => new Date(),
+    },
+  });
+  shutdown.add('sums of refused attempts', () => refusals.stop());
   const app = createApp({
     log,
     metrics,
@@ -164,11 +179,8 @@ async function main(): Promise<void> {
     tokenRegister,
     health: monitor,
     stopping: () => shutdown.stopping,
-    ...databaseStores(db, {
-      silence,
-      defaultIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,
-      policy: { ...policyNumbers(settings), setpointTtlSeconds },
-    }),
+    ...stores,
+    refusals,
     jobs,
     runs,
     schedules: createSchedulePort(db, temporal.jobs),

@@ -1,13 +1,15 @@
 import { Router, type Request, type Response } from 'express';
-import type { Actor } from '../db/audit';
 import { DermsError } from '../domain/errors';
+import { auditRefusal, stranger } from './audit/refused';
 import { actorOf, callerOf, checkAccess } from './auth/authorisation';
+import type { Caller } from './auth/caller';
 import type { AppPorts } from './ports';
-import { failureOf, HttpFailure } from './problem';
+import { HttpFailure } from './problem';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
 import { sendEvents, type EventStream } from './event-stream';
+import { sendText } from './send-text';
 import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
 
@@ -32,7 +34,7 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
 /** Who is it, may they, what do they say, then the handler; a refused attempt leaves a row. */
 async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
   const context = contextOf(response);
-  const caller = callerOf(route, ports.authentication, request);
+  const caller = await callerOrRefusal(route, ports, request, context.requestId);
   const actor = actorOf(caller, request, context.requestId);
   context.user = caller?.user ?? null;
   let input: RouteInput | null = null;
@@ -48,6 +50,10 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     if (route.answers[answer.status]?.stream === true) {
       const mayListen = (): boolean => isStillCaller(route, ports, request);
       await sendEvents(answer.body as EventStream, response, { ...ports, mayListen }, actor); // by its declaration
+      return;
+    }
+    if (route.answers[answer.status]?.text !== undefined) {
+      await sendText(answer, response, ports, actor);
       return;
     }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
@@ -66,6 +72,20 @@ function isStillCaller(route: Route, { authentication }: AppPorts, request: Requ
     return true;
   } catch {
     return false;
+  }
+}
+
+async function callerOrRefusal(
+  route: Route,
+  ports: AppPorts,
+  request: Request,
+  requestId: string,
+): Promise<Caller | null> {
+  try {
+    return callerOf(route, ports.authentication, request);
+  } catch (thrown) {
+    await auditRefusal(route, ports, { actor: stranger(request, requestId), request, input: null, thrown });
+    throw thrown;
   }
 }
 
@@ -90,31 +110,6 @@ async function refuseWithoutTemporal(
   const needed = typeof needsTemporal === 'function' ? needsTemporal(input) : needsTemporal;
   const reason = needed ? await workflows.unavailable() : null;
   if (reason !== null) throw new DermsError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${reason}.`);
-}
-
-/** A database that hangs must not hold up the answer, ms. */
-const AUDIT_WITHIN_MS = 1_000;
-/** Not written: what says nothing about the caller, and what cannot be written because the database is the trouble. */
-const NOT_AUDITED: readonly string[] = ['DATABASE_UNAVAILABLE', 'TIMED_OUT', 'INTERNAL', 'SHUTTING_DOWN'];
-
-async function auditRefusal(
-  route: Route,
-  { audit, log, metrics }: AppPorts,
-  attempt: { actor: Actor; request: Request; input: RouteInput | null; thrown: unknown },
-): Promise<void> {
-  const { actor, request, input } = attempt;
-  const { code, message, faults } = failureOf(attempt.thrown).error;
-  if (route.audit === undefined || NOT_AUDITED.includes(code)) return;
-  const { action } = route.audit;
-  const subject = input === null ? Object.values(request.params).join('/') : route.audit.subject(input);
-  const detail = { code, message, faults: faults.slice(0, 10) };
-  try {
-    const entry = { action, subject: subject.slice(0, 128) || '-', outcome: 'refused' as const, detail };
-    await withinTime(audit.append(actor, entry), AUDIT_WITHIN_MS);
-  } catch (err) {
-    metrics.auditFailures.inc();
-    log.error({ err, action, user: actor.user, requestId: actor.requestId }, 'a refused attempt could not be audited');
-  }
 }
 
 function checkAnswer(route: Route, answer: Answer): void {

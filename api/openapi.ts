@@ -74,11 +74,13 @@ function needsOf({ role, scope }: Access): string {
 
 const answersOf = (route: Route): ZodOpenApiOperationObject['responses'] =>
   Object.fromEntries(
-    Object.entries(route.answers).map(([status, { description, schema, stream, headers = {} }]) => [
+    Object.entries(route.answers).map(([status, { description, schema, stream, text, headers = {} }]) => [
       status,
       {
         description,
-        content: { [stream === true ? 'text/event-stream' : 'application/json']: { schema } },
+        content: Object.fromEntries(
+          (text ?? [stream === true ? 'text/event-stream' : 'application/json']).map((type) => [type, { schema }]),
+        ),
         headers: z.object(
           Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, z.string().describe(meaning)])),
         ),

@@ -1,4 +1,5 @@
 import type { AuditEntry, AuditFilter, AuditRow, Actor } from '../db/audit';
+import type { ExportedEntry, ExportSpan } from '../db/audit-export';
 import type { Approval, LoopOrder } from '../db/control-loop-orders';
 import type { BackupPage, BackupRecord, BackupStory } from '../db/backups';
 import type { CyclePage, CycleRecord, LoopRecord, Proposal } from '../db/control-loop-reads';
@@ -17,6 +18,7 @@ import type { Revocation, RevocationOrder, Revoked } from '../db/token-revocatio
 import type { TreeSnapshot } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
 import type { ControlLoopStatus } from '../workflows/messages';
+import type { RefusalSums } from './audit/refusal-sums';
 import type { Authentication } from './auth/authentication';
 import type { TokenRegister } from './auth/token-register';
 import type { EmergencyStopPort } from './emergency-stop/ports';
@@ -60,6 +62,7 @@ export interface AppPorts {
     read(backupId: string): Promise<BackupStory | null>;
   };
   readonly audit: AuditPort;
+  readonly refusals: RefusalSums;
   readonly workflows: WorkflowPort;
 }
 
@@ -157,6 +160,8 @@ export interface PlanPort {
 
 export interface AuditPort {
   list(filter: AuditFilter): Promise<AuditRow[]>;
+  /** Oldest first, with their places in the chain. */
+  export(span: ExportSpan): AsyncIterable<ExportedEntry>;
   /** For attempts that come to nothing; what succeeds is written in its own transaction. */
   append(actor: Actor, entry: AuditEntry): Promise<void>;
 }

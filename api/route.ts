@@ -37,8 +37,16 @@ export interface Route extends Access {
   /** What does not only read is refused while the database is quarantined, unless it says this. */
   readonly worksWhileQuarantined?: boolean;
   /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */
-  readonly audit?: { readonly action: string; readonly subject: (input: RouteInput) => string };
+  readonly audit?: RouteAudit<RouteInput>;
   readonly handle: (input: RouteInput, ports: AppPorts) => Promise<Answer>;
+}
+
+export interface RouteAudit<Input> {
+  /** Verb and thing: `feeder.put`. */
+  readonly action: string;
+  readonly subject: (input: Input, ports: AppPorts) => string;
+  /** Anybody may send any number of these: those that are refused are summed. */
+  readonly inSums?: true;
 }
 
 /** What only reads works on a quarantined database too. */
@@ -68,6 +76,8 @@ export interface AnswerDeclaration {
   readonly schema: z.ZodType;
   /** `text/event-stream`: the body is an `EventStream`, and the schema is that of one event's data. */
   readonly stream?: true;
+  /** Another kind of content than JSON: the body is an iterable of text in one of these types, named in `Content-Type`. */
+  readonly text?: readonly `${string}/${string}`[];
   /** Names of headers that this answer carries, each with its meaning. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -102,7 +112,11 @@ interface TypedInput<Params, Query, Headers, Body> {
 type TypedAnswer<A extends Answers> = {
   [Status in keyof A & number]: {
     readonly status: Status;
-    readonly body: A[Status] extends { readonly stream: true } ? EventStream : z.input<A[Status]['schema']>;
+    readonly body: A[Status] extends { readonly stream: true }
+      ? EventStream
+      : A[Status] extends { readonly text: readonly string[] }
+        ? AsyncIterable<string>
+        : z.input<A[Status]['schema']>;
     readonly headers?: Readonly<Record<string, string>>;
   };
 }[keyof A & number];
@@ -118,10 +132,7 @@ interface TypedRoute<Params, Query, Headers, Body, A extends Answers> extends Om
   readonly answers: A;
   readonly waitsMs?: (input: TypedInput<Params, Query, Headers, Body>) => number;
   readonly needsTemporal?: boolean | ((input: TypedInput<Params, Query, Headers, Body>) => boolean);
-  readonly audit?: {
-    readonly action: string;
-    readonly subject: (input: TypedInput<Params, Query, Headers, Body>) => string;
-  };
+  readonly audit?: RouteAudit<TypedInput<Params, Query, Headers, Body>>;
   readonly handle: (input: TypedInput<Params, Query, Headers, Body>, ports: AppPorts) => Promise<TypedAnswer<A>>;
 }
 

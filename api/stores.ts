@@ -1,4 +1,5 @@
 import { appendAudit, listAudit } from '../db/audit';
+import { exportAudit } from '../db/audit-export';
 import { listBackups, readBackup } from '../db/backups';
 import { approvePlan, orderLoop } from '../db/control-loop-orders';
 import { listCycles, listLoops, readProposal } from '../db/control-loop-reads';
@@ -141,6 +142,7 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds, 
   },
   audit: {
     list: (filter) => listAudit(db, filter),
+    export: (span) => exportAudit(db, span),
     append: (actor, entry) => appendAudit(db, actor, entry),
   },
 });

@@ -30,6 +30,12 @@ export interface ApiClient {
   /** @throws {CommandFailure} when there is no answer, or one that is no success. */
   call<Schema extends z.ZodType>(schema: Schema, request: ApiRequest): Promise<z.output<Schema>>;
   /**
+   * What an answer of any length says, as it comes; not over before it is whole.
+   *
+   * @throws {CommandFailure} when there is no answer, or one that breaks off.
+   */
+  download(path: string): AsyncIterable<Uint8Array>;
+  /**
    * The events of a stream after the one of that id, until it ends, breaks or is silent for too long: whoever reads knows
    * by its last event which it was.
    *
@@ -73,10 +79,28 @@ export function createApiClient(environment: NodeJS.ProcessEnv, timeoutMs = TIME
     url,
     call: (schema, request) =>
       withToken((authorization) => send(url, schema, request, authorization, timeoutMs + (request.waitsMs ?? 0))),
+    async *download(path) {
+      const end = new AbortController();
+      try {
+        const body = await withToken((authorization) => openStream(url, path, authorization, { timeoutMs, end }));
+        const pieces = body[Symbol.asyncIterator]();
+        for (let next = await reach(url, () => pieces.next()); next.done !== true;) {
+          yield next.value;
+          next = await reach(url, () => pieces.next());
+        }
+      } finally {
+        end.abort();
+      }
+    },
     async *events(path, lastEventId) {
       const end = new AbortController();
       const body = await withToken((authorization) =>
-        openStream(url, path, { ...authorization, ...after(lastEventId) }, { timeoutMs, end }),
+        openStream(
+          url,
+          path,
+          { accept: 'text/event-stream', ...authorization, ...after(lastEventId) },
+          { timeoutMs, end },
+        ),
       );
       try {
         yield* readServerEvents(body);
@@ -101,9 +125,7 @@ async function openStream(
     end.abort(new DOMException('no answer in time', 'TimeoutError'));
   }, timeoutMs);
   try {
-    const response = await reach(url, () =>
-      fetch(`${url}${path}`, { headers: { accept: 'text/event-stream', ...headers }, signal: end.signal }),
-    );
+    const response = await reach(url, () => fetch(`${url}${path}`, { headers: { ...headers }, signal: end.signal }));
     if (!response.ok) throw refusal(response.status, await reach(url, () => response.text()));
     if (response.body === null) throw new CommandFailure(`${url} answers without a stream: is it this API?`);
     return response.body;

@@ -1,3 +1,4 @@
+import { audit } from './commands/audit';
 import { backupKey } from './commands/backup-key';
 import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
@@ -32,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   schedules,
   schedule,
   quarantine,
+  audit,
   'hash-password': hashPassword,
   'backup-key': backupKey,
   'broker-store': brokerStore,
@@ -53,6 +55,7 @@ const HELP = `npm run derms -- COMMAND
   schedules                     when jobs run by themselves, and what became of their last times
   schedule ACT SCHEDULE         show its last and next times, pause or resume it (--reason R), or trigger it now
   quarantine                    whether a restored database may control yet (lift --reason R)
+  audit export FILE             the audit log: --format csv, --from T, --to T
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
   broker-store --latest …       a proven copy of a broker's store, from storage into a file

@@ -1,5 +1,6 @@
 import type { Queryable } from './pool';
 import { storableJson } from './storable-json';
+import { withoutSecrets } from './without-secrets';
 
 /** Who does something, and by which request: what every write of ours is stored with. */
 export interface Actor {
@@ -39,7 +40,16 @@ export async function appendAudit(
   await tx.query(
     `insert into audit_log (actor, role, action, subject, outcome, request_id, address, detail)
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [actor.user, actor.role, action, storable(subject), outcome, actor.requestId, actor.address, storableJson(detail)],
+    [
+      actor.user,
+      actor.role,
+      action,
+      storable(subject),
+      outcome,
+      actor.requestId,
+      actor.address,
+      storableJson(withoutSecrets(detail)),
+    ],
   );
 }
 
@@ -50,6 +60,10 @@ export interface AuditFilter {
   readonly actor: string | null;
   readonly action: string | null;
   readonly subject: string | null;
+  readonly outcome?: AuditOutcome | null;
+  /** From this moment on, and before that one. */
+  readonly from?: string | null;
+  readonly to?: string | null;
   /** Rows with a smaller id only. */
   readonly beforeId: number | null;
   readonly limit: number;
@@ -75,8 +89,13 @@ export async function listAudit(db: Queryable, filter: AuditFilter): Promise<Aud
         and ($2::text is null or action = $2)
         and ($3::text is null or subject = $3)
         and ($4::bigint is null or id < $4)
+        and ($6::text is null or outcome = $6)
+        and ($7::timestamptz is null or at >= $7) and ($8::timestamptz is null or at < $8)
       order by id desc limit $5`,
-    [filter.actor, filter.action, filter.subject, filter.beforeId, filter.limit],
+    [
+      ...[filter.actor, filter.action, filter.subject, filter.beforeId, filter.limit],
+      ...[filter.outcome ?? null, filter.from ?? null, filter.to ?? null],
+    ],
   );
   return rows.map(({ id, at, request_id: requestId, ...row }) => ({
     ...row,

@@ -148,7 +148,7 @@ export const cancelDispatch = (
       action: 'dispatch.cancel',
       subject: dispatchId,
       outcome: 'done',
-      detail: { reason, before: before.state },
+      detail: { reason, before: before.state, after: 'cancelled' },
     });
     return { dispatch, wasInForce: rows[0]?.in_force === true };
   });

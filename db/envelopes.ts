@@ -120,17 +120,37 @@ export const setEnvelopes = (db: Database, order: EnvelopeOrder): Promise<Envelo
       intervals.map(({ importLimitKw }) => importLimitKw),
       intervals.map(({ exportLimitKw }) => exportLimitKw),
     ];
-    const withdrawn = await tx.query(WITHDRAW_WHAT_IS_NOT_SAID_AGAIN, params);
-    const added = await tx.query(ADD_WHAT_IS_NEW, params);
+    const withdrawn = await tx.query<EnvelopeTold>(WITHDRAW_WHAT_IS_NOT_SAID_AGAIN, params);
+    const added = await tx.query<EnvelopeTold>(ADD_WHAT_IS_NEW, params);
     const counts = { added: added.rowCount ?? 0, withdrawn: withdrawn.rowCount ?? 0 };
     await appendAudit(tx, actor, {
       action: 'envelope.set',
       subject: feederId,
       outcome: 'done',
-      detail: { source, intervals: intervals.length, ...counts },
+      detail: {
+        ...{ source, intervals: intervals.length, ...counts },
+        // A year of five minutes would be megabytes; all of it stays in operating_envelopes.
+        ...{ before: withdrawn.rows.slice(0, TOLD_ENVELOPES), after: added.rows.slice(0, TOLD_ENVELOPES) },
+      },
     });
     return { feederId, rootFeederId, source, ...counts, unchanged: intervals.length - counts.added };
   });
+
+/** Of each side, in the audit entry. */
+const TOLD_ENVELOPES = 50;
+
+/** As an audit entry has it. */
+interface EnvelopeTold {
+  readonly startsAt: string;
+  readonly endsAt: string;
+  readonly importLimitKw: number | null;
+  readonly exportLimitKw: number | null;
+}
+
+const toldOf = (table: string): string => `
+  to_char(${table}.starts_at at time zone 'UTC', '${EXACT_UTC}') as "startsAt",
+  to_char(${table}.ends_at at time zone 'UTC', '${EXACT_UTC}') as "endsAt",
+  ${table}.import_limit_kw as "importLimitKw", ${table}.export_limit_kw as "exportLimitKw"`;
 
 const SAID = `select to_timestamp(starts_ms / 1000.0) as starts_at, to_timestamp(ends_ms / 1000.0) as ends_at, import_kw, export_kw
   from unnest($4::float8[], $5::float8[], $6::float8[], $7::float8[]) as p (starts_ms, ends_ms, import_kw, export_kw)
@@ -142,10 +162,12 @@ const IS_SAID = `e.starts_at = p.starts_at and e.ends_at = p.ends_at
 const WITHDRAW_WHAT_IS_NOT_SAID_AGAIN = `
   update operating_envelopes e set withdrawn_at = now(), withdrawn_by = $3::text
    where e.feeder_id = $1::text and e.source = $2::text and e.withdrawn_at is null and e.ends_at > now()
-     and not exists (select 1 from (${SAID}) p where ${IS_SAID})`;
+     and not exists (select 1 from (${SAID}) p where ${IS_SAID})
+  returning ${toldOf('e')}`;
 
 const ADD_WHAT_IS_NEW = `
   insert into operating_envelopes (feeder_id, source, starts_at, ends_at, import_limit_kw, export_limit_kw, received_by)
   select $1::text, $2::text, p.starts_at, p.ends_at, p.import_kw, p.export_kw, $3::text from (${SAID}) p
    where not exists (select 1 from operating_envelopes e
-                      where e.feeder_id = $1::text and e.source = $2::text and e.withdrawn_at is null and ${IS_SAID})`;
+                      where e.feeder_id = $1::text and e.source = $2::text and e.withdrawn_at is null and ${IS_SAID})
+  returning ${toldOf('operating_envelopes')}`;

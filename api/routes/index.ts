@@ -1,4 +1,5 @@
 import type { Route } from '../route';
+import { auditRoutes } from './audit';
 import { backupRoutes } from './backups';
 import { controlLoopRoutes } from './control-loop';
 import { deviceRoutes } from './devices';
@@ -35,6 +36,7 @@ export const routes: readonly Route[] = [
   ...emergencyStopRoutes,
   ...quarantineRoutes,
   ...recordRoutes,
+  ...auditRoutes,
   ...loginRoutes,
   ...tokenRoutes,
   ...healthRoutes,

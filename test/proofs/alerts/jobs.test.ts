@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { alertGroups, type AlertRule } from '../../../jobs/runner/alert-rules';
 import { loadJobs } from '../../../jobs/runner/load-jobs';
-import { readToolchain, repositoryRoot } from '../../../local/toolchain';
-import { toolEnvironment } from '../../../servers/tool';
+import { repositoryRoot } from '../../../local/toolchain';
+import { promtool } from './promtool';
 
 // By Prometheus' own tool: the rules are read, fire when they are to, and are quiet when they are not.
 
@@ -17,22 +15,6 @@ const folder = mkdtempSync(join(tmpdir(), 'derms-alerts-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-
-const promtool = async (...args: string[]): Promise<string> => {
-  const tool = readToolchain().promtool;
-  if (tool === undefined)
-    throw new Error(
-      'NOT RUN: this proof needs promtool. `node local/setup/setup.mjs --proofs` installs it, or says what to type',
-    );
-  const run = promisify(execFile)(tool.path, args, { env: toolEnvironment(tool) });
-  return run.then(
-    ({ stdout }) => stdout,
-    (error: unknown) => {
-      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }; // of execFile
-      throw new Error(`${stdout}\n${stderr}`);
-    },
-  );
-};
 
 interface Series {
   readonly series: string;

@@ -2,6 +2,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApp } from '../../../api/app';
+import { createRefusalSums } from '../../../api/audit/refusal-sums';
 import { attemptsInMemory } from '../../../api/auth/attempts-in-memory';
 import { createAuthentication, type Authentication, type AuthenticationParts } from '../../../api/auth/authentication';
 import { createLoginBackOff, STREAK_RULES, type LoginBackOff } from '../../../api/auth/login-back-off';
@@ -176,9 +177,23 @@ export type Given = Partial<Omit<AppPorts, Store | 'settings'>> & {
 /** The app on a port of its own, with ports that fail unless the test gives them. */
 export async function startApp(given: Given = {}): Promise<AppUnderTest> {
   const attempts: Attempt[] = [];
+  const log = given.log ?? createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
+  const metrics = given.metrics ?? createApiMetrics(new Registry());
+  const audit: AppPorts['audit'] = given.audit ?? {
+    list: () => Promise.resolve([]),
+    export: () => nothing(),
+    append: ({ user }, entry) => {
+      attempts.push({ user, ...entry });
+      return Promise.resolve();
+    },
+  };
+  const refusals =
+    given.refusals ??
+    createRefusalSums({ append: audit.append, failures: metrics.auditFailures, log, now: () => new Date() });
   const ports: AppPorts = {
-    log: given.log ?? createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false }),
-    metrics: given.metrics ?? createApiMetrics(new Registry()),
+    log,
+    metrics,
+    refusals,
     authentication: given.authentication ?? authenticationOf(),
     tokenRegister: given.tokenRegister ?? UNREVOKED,
     machineTokens: only('machineTokens', given.machineTokens),
@@ -202,13 +217,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     emergencyStop: only('emergencyStop', given.emergencyStop),
     quarantine: only('quarantine', { inForce: () => Promise.resolve(null), ...given.quarantine }),
     workflows: only('workflows', { unavailable: () => Promise.resolve(null), ...given.workflows }),
-    audit: given.audit ?? {
-      list: () => Promise.resolve([]),
-      append: ({ user }, entry) => {
-        attempts.push({ user, ...entry });
-        return Promise.resolve();
-      },
-    },
+    audit,
     settings: {
       quarantined: false,
       issuer: 'derms-production',
@@ -234,12 +243,17 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     call: (method, path, options) => call(url, method, path, options),
     close: () =>
       new Promise((resolve) => {
+        void refusals.stop();
         server.close(() => {
           resolve();
         });
         server.closeAllConnections();
       }),
   };
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  yield* [];
 }
 
 async function listen(server: Server): Promise<string> {
