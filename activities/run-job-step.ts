@@ -162,7 +162,12 @@ function asJson(value: unknown, what: string): unknown {
 }
 
 function failureOf(error: unknown): unknown {
-  if (error instanceof JobSkipped) return ApplicationFailure.nonRetryable(error.message, JOB_SKIPPED);
+  if (error instanceof JobSkipped)
+    return ApplicationFailure.nonRetryable(
+      error.message,
+      JOB_SKIPPED,
+      ...(error.exception === null ? [] : [error.exception]),
+    );
   if (error instanceof JobFailure)
     return ApplicationFailure.create({
       message: error.message,

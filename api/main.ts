@@ -11,6 +11,7 @@ import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
 import { setpointTtlSeconds } from '../domain/setpoint-life';
+import { withFreshness } from '../jobs/runner/freshness-override';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
@@ -119,7 +120,8 @@ async function main(): Promise<void> {
   });
 
   const jobs = {
-    declared: loadJobs(),
+    deployment: settings.DEPLOYMENT,
+    declared: withFreshness(loadJobs(), settings.JOB_FRESHNESS_HOURS),
     schedules: deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES),
     figures: () => figures.read(),
   };

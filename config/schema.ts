@@ -183,6 +183,11 @@ export const settings = {
     .describe(
       'When jobs run by themselves, where it differs from what they declare: JSON of job name to a cron expression (five fields, UTC) or "off".',
     ),
+  JOB_FRESHNESS_HOURS: json(z.record(z.string(), z.number().positive()))
+    .default({})
+    .describe(
+      'Within how many hours a job has to succeed, where it differs from what it declares: JSON of job name to hours. Goes with JOB_SCHEDULES.',
+    ),
 
   CONTROL_INTERVAL_SECONDS: wholeNumber(2, 600).default(10).describe('Interval of the control loop of new feeders, s.'),
   DEFAULT_FEEDER_ID: z

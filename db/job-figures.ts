@@ -10,6 +10,8 @@ export interface JobFigures {
     readonly jobName: string;
     readonly ageSeconds: number;
     readonly succeeded: boolean;
+    /** The exception of its promise that the newest run that was carried out has found to hold; null: none. */
+    readonly exception: { readonly name: string; readonly ageSeconds: number } | null;
   }[];
   readonly outcomes: readonly { readonly jobName: string; readonly state: FinishedState; readonly count: number }[];
   /** Runs that wait for a worker, or whose worker is silent. */
@@ -57,18 +59,34 @@ export async function readJobFigures(
 }
 
 async function readSuccesses(db: Queryable, jobNames: readonly string[]): Promise<JobFigures['successes']> {
-  const { rows } = await db.query<{ job_name: string; age: number; succeeded: boolean }>(
+  const { rows } = await db.query<{
+    job_name: string;
+    age: number;
+    succeeded: boolean;
+    exception: string | null;
+    exception_age: number;
+  }>(
     `select j.job_name, extract(epoch from now() - coalesce(last.finished_at, s.declared_at, f.first, now()))::float8 as age,
-            last.finished_at is not null as succeeded
+            last.finished_at is not null as succeeded, newest.exception,
+            extract(epoch from now() - newest.finished_at)::float8 as exception_age
        from unnest($1::text[]) as j (job_name)
        left join schedules s on s.job_name = j.job_name
        cross join (select min(declared_at) as first from schedules) f
        left join lateral (select finished_at from job_runs r
                            where r.job_name = j.job_name and r.state = 'succeeded'
-                           order by finished_at desc limit 1) last on true`,
+                           order by finished_at desc limit 1) last on true
+       left join lateral (select finished_at, failure ->> 'exception' as exception from job_runs r
+                           where r.job_name = j.job_name and r.state in ('succeeded', 'failed', 'skipped')
+                             and failure ->> 'code' is distinct from 'JOB_ALREADY_RUNNING'
+                           order by requested_at desc limit 1) newest on true`,
     [jobNames],
   );
-  return rows.map(({ job_name: jobName, age, succeeded }) => ({ jobName, ageSeconds: Math.max(0, age), succeeded }));
+  return rows.map(({ job_name: jobName, age, succeeded, exception, exception_age: exceptionAge }) => ({
+    jobName,
+    ageSeconds: Math.max(0, age),
+    succeeded,
+    exception: exception === null ? null : { name: exception, ageSeconds: exceptionAge },
+  }));
 }
 
 async function readOutcomes(db: Queryable): Promise<JobFigures['outcomes']> {

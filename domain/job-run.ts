@@ -16,6 +16,8 @@ export interface JobRunFailure {
   /** UPPER_SNAKE_CASE. */
   readonly code: string;
   readonly message: string;
+  /** Of one that was skipped: the exception of the job's promise that it found to hold. */
+  readonly exception?: string;
 }
 
 /** A step as the workflow carries it out; times in seconds. */

@@ -91,15 +91,23 @@ async function carryOut(
 
 function endOf(error: unknown): Omit<Ended, 'result'> {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  const { code, message } = nameOf(cause);
-  if (code === JOB_SKIPPED) return { state: 'skipped', failure: { code, message }, rethrow: null };
+  const failure = nameOf(cause);
+  const { code, message } = failure;
+  if (code === JOB_SKIPPED) return { state: 'skipped', failure, rethrow: null };
   if (isCancellation(error) || code === JOB_CANCELLED)
     return { state: 'cancelled', failure: { code: JOB_CANCELLED, message: 'cancelled' }, rethrow: cancellation(error) };
-  return { state: 'failed', failure: { code, message }, rethrow: failed(code, message, error) };
+  return { state: 'failed', failure, rethrow: failed(code, message, error) };
 }
 
 function nameOf(cause: unknown): JobRunFailure {
-  if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'Error', message: cause.message };
+  if (cause instanceof ApplicationFailure) {
+    const [exception] = cause.type === JOB_SKIPPED ? (cause.details ?? []) : [];
+    return {
+      code: cause.type ?? 'Error',
+      message: cause.message,
+      ...(typeof exception === 'string' ? { exception } : {}),
+    };
+  }
   if (!(cause instanceof TimeoutFailure)) return { code: 'INTERRUPTED', message: failureText(cause) };
   return cause.timeoutType === 'HEARTBEAT'
     ? {

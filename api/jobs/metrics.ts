@@ -1,9 +1,10 @@
 import { Counter, Gauge, type Registry } from '../../observability/metrics';
 import { JOB_RUN_STATES, type FinishedState } from '../../domain/job-run';
 import type { ScheduleFigures } from '../../db/job-figures';
+import type { JobDeclaration } from '../../jobs/runner/declaration';
 import { nominalTicks } from '../../jobs/runner/schedules';
 import { SUPERVISOR_SCHEDULE_ID, TASK_QUEUES } from '../../workflows/messages';
-import { freshnessOf } from './freshness';
+import { freshnessOf, isKept } from './freshness';
 import type { JobsPort } from './ports';
 import { nextQueue } from './waiting';
 
@@ -19,7 +20,6 @@ export function registerJobMetrics(registry: Registry, jobs: JobsPort): void {
 
 function registerFreshness(registry: Registry, jobs: JobsPort): void {
   const promising = [...jobs.declared.values()].filter(({ freshness }) => freshness !== null);
-  const scheduled = promising.filter(({ name }) => jobs.schedules.some(({ jobName }) => jobName === name));
   new Gauge({
     name: 'derms_job_freshness_seconds',
     help: 'Age of the last success of a job that promises freshness; before the first, of its declaration.',
@@ -31,18 +31,32 @@ function registerFreshness(registry: Registry, jobs: JobsPort): void {
     },
   });
   new Gauge({
-    name: 'derms_job_fresh',
-    help: '1 while a job that runs by itself here keeps its promise; 0 also when that cannot be read.',
+    name: 'derms_job_freshness_objective_seconds',
+    help: 'What that age may be, as things are; +Inf while nothing is promised.',
     labelNames: ['job'],
     registers: [registry],
     collect() {
       this.reset();
-      for (const job of scheduled) {
-        const state = freshnessOf(jobs, job)?.state;
-        this.set({ job: job.name }, state === 'fresh' || state === 'never' ? 1 : 0);
-      }
+      for (const job of promising) this.set({ job: job.name }, objectiveSeconds(jobs, job));
     },
   });
+  new Gauge({
+    name: 'derms_job_fresh',
+    help: '1 while a job keeps its promise, or promises nothing as things are here; 0 also when that cannot be read.',
+    labelNames: ['job'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const job of promising) this.set({ job: job.name }, isKept(jobs, job) ? 1 : 0);
+    },
+  });
+}
+
+/** What holds now, of the ordinary promise and its exceptions; without end where nothing is promised. */
+function objectiveSeconds(jobs: JobsPort, job: JobDeclaration): number {
+  const fresh = freshnessOf(jobs, job);
+  const scheduled = jobs.schedules.some(({ jobName }) => jobName === job.name);
+  return fresh === null || fresh.state === 'excused' || !scheduled ? Infinity : fresh.withinSeconds;
 }
 
 function registerRuns(registry: Registry, jobs: JobsPort): void {

@@ -7,12 +7,13 @@ import type { ScheduleTick } from '../../db/schedule-ticks';
 import type { ScheduleRecord } from '../../db/schedules';
 import type { FinishedState, JobRunFailure } from '../../domain/job-run';
 import type { Pause } from '../../domain/tick-accounting';
-import type { JobCatalogue } from '../../jobs/runner/declaration';
+import type { DeploymentKind, JobCatalogue } from '../../jobs/runner/declaration';
 import type { DeployedSchedule } from '../../jobs/runner/schedules';
 import type { OpenJobWorkflow } from '../../temporal/job-queues';
 
 /** The jobs of this program, and when they run by themselves in this deployment. */
 export interface JobsPort {
+  readonly deployment: DeploymentKind;
   readonly declared: JobCatalogue;
   readonly schedules: readonly DeployedSchedule[];
   /** As they were read last; null before the first time. Never waits. */

@@ -7,7 +7,13 @@ export const jobNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is no n
 export const scheduleIdSchema = z.string().regex(/^[a-z][a-z0-9-]{0,127}$/, 'is no id of a schedule');
 export const runStateSchema = z.enum(JOB_RUN_STATES);
 export const runOriginSchema = z.enum(['api', 'schedule', 'temporal']);
-const failureSchema = z.strictObject({ code: z.string(), message: z.string() }).nullable();
+const failureSchema = z
+  .strictObject({
+    code: z.string(),
+    message: z.string(),
+    exception: z.string().optional().describe('Of one that was skipped: the exception of the promise that it found.'),
+  })
+  .nullable();
 
 export const runSummarySchema = z
   .strictObject({
@@ -128,8 +134,11 @@ export const jobSchema = z
       .strictObject({
         objective: z.string(),
         withinSeconds: z.number(),
-        state: z.enum(['fresh', 'stale', 'never', 'unknown']),
+        state: z
+          .enum(['fresh', 'stale', 'never', 'unknown', 'excused'])
+          .describe('`never`: not yet, and not too late; `excused`: nothing is promised as things are.'),
         ageSeconds: z.number().nullable(),
+        exception: z.string().nullable().describe('Why another promise holds than the ordinary one.'),
       })
       .nullable(),
     steps: z.array(z.string()),

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids';
-import type { DeploymentKind, JobCatalogue, JobDeclaration } from './declaration';
+import { DEPLOYMENT_KINDS, inDeployment, type JobCatalogue, type JobDeclaration } from './declaration';
+import { promiseText } from './promise-text';
 
 const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
 # Where the runbooks are served: set \`runbooks\` among global.external_labels of Prometheus. Without it links are paths
@@ -31,24 +32,25 @@ export const alertGroups = (jobs: JobCatalogue): RuleGroup[] => [
   { name: 'schedules', rules: [supervisorMissed, unaccounted, waiting] },
 ];
 
-const rulesOf = (job: JobDeclaration): AlertRule[] => [
-  ...(job.freshness === null ? [] : [notFresh(job, job.freshness.objective)]),
-  ...(hasSchedule(job) ? [missedTicks(job)] : []),
-  failed(job),
-];
+function rulesOf(job: JobDeclaration): AlertRule[] {
+  const promise = promiseText(job);
+  return [
+    ...(promise === null ? [] : [notFresh(job, promise)]),
+    ...(hasSchedule(job) ? [missedTicks(job)] : []),
+    failed(job),
+  ];
+}
 
 const hasSchedule = ({ schedule }: JobDeclaration): boolean =>
-  (['development', 'staging', 'production'] satisfies DeploymentKind[]).some(
-    (kind) => (typeof schedule === 'function' ? schedule(kind) : schedule) !== null,
-  );
+  DEPLOYMENT_KINDS.some((kind) => inDeployment(schedule, kind) !== null);
 
 /** Replicas read the same rows; one that cannot read them says less than another that can. */
-const notFresh = (job: JobDeclaration, objective: string): AlertRule => ({
+const notFresh = (job: JobDeclaration, promise: string): AlertRule => ({
   alert: 'DermsJobNotFresh',
   expr: `max by (job) (derms_job_fresh{job="${job.name}"}) == 0`,
   for: '10m',
   labels: { severity: 'critical', job: job.name },
-  annotations: annotate(`${job.name} breaks its promise: ${objective}.`, job.runbook),
+  annotations: annotate(`${job.name} breaks its promise: ${promise}.`, job.runbook),
 });
 
 const missedTicks = ({ name }: JobDeclaration): AlertRule => ({

@@ -62,4 +62,12 @@ export class JobFailure extends Error {
 /** There was nothing to do, and why: the run ends `skipped`. */
 export class JobSkipped extends Error {
   override readonly name = 'JobSkipped';
+
+  constructor(
+    message: string,
+    /** The exception of the job's promise that holds, by the name it is declared with; null: none, the promise goes on. */
+    readonly exception: string | null = null,
+  ) {
+    super(message);
+  }
 }

@@ -13,10 +13,13 @@ export interface JobDeclaration<Schema extends z.ZodType = z.ZodType> {
   /** What a run is given; `{}` must be valid for a job with a schedule. Unknown fields are refused. */
   readonly input: Schema;
   /** null: only when somebody asks. Otherwise where it runs by itself, by kind of deployment. */
-  readonly schedule: JobSchedule | null | ((deployment: DeploymentKind) => JobSchedule | null);
+  readonly schedule: ByDeployment<JobSchedule | null>;
   readonly concurrency: JobConcurrency;
-  /** What must hold all the time, judged by the last run that succeeded; null when there is no such promise. */
-  readonly freshness: JobFreshness | null;
+  /**
+   * What must hold all the time, judged by the last run that succeeded; null when there is no such promise. It counts
+   * where the job runs by itself.
+   */
+  readonly freshness: ByDeployment<JobFreshness | null>;
   /** Page below docs/runbooks/. */
   readonly runbook: `${string}.md`;
   /** In order, each a durable activity: what is done is not done again when a worker dies. */
@@ -26,7 +29,17 @@ export interface JobDeclaration<Schema extends z.ZodType = z.ZodType> {
 /** Jobs by name, in the order of their names. */
 export type JobCatalogue = ReadonlyMap<string, JobDeclaration>;
 
-export type DeploymentKind = 'development' | 'staging' | 'production';
+export const DEPLOYMENT_KINDS = ['development', 'staging', 'production'] as const;
+export type DeploymentKind = (typeof DEPLOYMENT_KINDS)[number];
+
+/** The same everywhere, or by the kind of deployment. */
+export type ByDeployment<T> = T | ((deployment: DeploymentKind) => T);
+
+/** As it is declared for that kind of deployment. */
+export const inDeployment = <T extends object | null>(declared: ByDeployment<T>, deployment: DeploymentKind): T =>
+  typeof declared === 'function'
+    ? (declared as (deployment: DeploymentKind) => T)(deployment) // what is declared is data, never a function itself
+    : declared;
 
 /** Overlap and catch-up are always explicit: the server's own defaults are surprising. */
 export interface JobSchedule {
@@ -41,10 +54,25 @@ export interface JobSchedule {
 /** How many runs at a time; a further one is refused (API) or ends `skipped` (schedule). */
 export type JobConcurrency = 'unlimited' | { readonly atMost: number };
 
-export interface JobFreshness {
+export interface JobPromise {
   /** For people: `a verified backup younger than 26 h`. */
   readonly objective: string;
   readonly withinSeconds: number;
+}
+
+export interface JobFreshness extends JobPromise {
+  /**
+   * What holds instead, by the name that a run which found it so ends with (`JobSkipped`). It holds until the newest run says
+   * otherwise, and no longer than the ordinary promise would: then a run has to find it so again.
+   */
+  readonly exceptions?: Readonly<Record<string, FreshnessException>>;
+}
+
+export interface FreshnessException {
+  /** For people: `the database is larger than RESTORE_DRILL_MAX_GB`. */
+  readonly when: string;
+  /** null: nothing is promised then. */
+  readonly promise: JobPromise | null;
 }
 
 export interface JobStep<Input> {

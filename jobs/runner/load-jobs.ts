@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, extname, join } from 'node:path';
-import type { JobCatalogue, JobDeclaration } from './declaration';
+import { DEPLOYMENT_KINDS, inDeployment, type JobCatalogue, type JobDeclaration } from './declaration';
 import { checkSchedule } from './schedules';
 
 /** Every file of `jobs/`; what lies in folders below it are parts that jobs share. */
@@ -30,8 +30,11 @@ function checkJob(job: JobDeclaration, fileName: string): void {
   if (!NAME.test(job.name) || job.name !== fileName) throw fault(`has to be named as its file, ${fileName}`);
   if (job.steps.length === 0) throw fault('has no steps');
   if (new Set(job.steps.map(({ name }) => name)).size < job.steps.length) throw fault('has two steps of one name');
-  for (const deployment of ['development', 'staging', 'production'] as const) {
-    const schedule = typeof job.schedule === 'function' ? job.schedule(deployment) : job.schedule;
+  for (const deployment of DEPLOYMENT_KINDS) {
+    const exceptions = Object.keys(inDeployment(job.freshness, deployment)?.exceptions ?? {});
+    if (!exceptions.every((name) => NAME.test(name)))
+      throw fault('names an exception in another way than as `large-database`');
+    const schedule = inDeployment(job.schedule, deployment);
     if (schedule === null) continue;
     checkSchedule(schedule);
     if (!job.input.safeParse({}).success)

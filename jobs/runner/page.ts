@@ -1,9 +1,16 @@
-import type { DeploymentKind, JobCatalogue, JobDeclaration, JobSchedule } from './declaration';
+import {
+  DEPLOYMENT_KINDS,
+  inDeployment,
+  type JobCatalogue,
+  type JobDeclaration,
+  type JobSchedule,
+} from './declaration';
+import { byKind, promiseText } from './promise-text';
 
 const HEAD = `# Jobs
 
 What runs by itself or when somebody asks, each declared in one file of \`jobs/\`. Times are UTC. \`JOB_SCHEDULES\` sets other times,
-or \`off\`. A tick that could not start runs late within its catch-up window; after that it is missed, counted, and has an alert.
+or \`off\`; \`JOB_FRESHNESS_HOURS\` other promises. A tick that could not start runs late within its catch-up window; after that it is missed, counted, and has an alert.
 
 Written by \`npm run docs:jobs\` from the declarations, as is \`deploy/prometheus/jobs.yml\`.
 
@@ -21,9 +28,9 @@ const rowOf = (job: JobDeclaration): string =>
   `| ${[
     `[\`${job.name}\`](#${job.name})`,
     job.purpose,
-    whenOf(job),
+    byKind((kind) => timesOf(inDeployment(job.schedule, kind))),
     job.concurrency === 'unlimited' ? 'any number' : String(job.concurrency.atMost),
-    job.freshness?.objective ?? '(none)',
+    promiseText(job) ?? '(none)',
     `[${job.runbook}](runbooks/${job.runbook})`,
   ]
     .map((cell) => cell.replaceAll('|', '\\|'))
@@ -35,28 +42,15 @@ function sectionOf(job: JobDeclaration): string {
     ({ name, attemptSeconds, attempts }) =>
       `- \`${name}\`: at most ${inWords(attemptSeconds)}, ${attempts === 1 ? 'one attempt' : `${String(attempts)} attempts`}`,
   );
-  const schedules = KINDS.map((kind) => scheduleOf(job, kind)).filter((schedule) => schedule !== null);
+  const schedules = DEPLOYMENT_KINDS.map((kind) => inDeployment(job.schedule, kind)).filter(
+    (schedule) => schedule !== null,
+  );
   const careful = [...new Set(schedules.map(carefulness))];
   return `## ${job.name}\n\n${[...careful, 'Steps:'].join('\n\n')}\n\n${steps.join('\n')}\n`;
 }
 
 const carefulness = ({ overlap, catchUpSeconds }: JobSchedule): string =>
   `While the run before it goes on, a tick ${overlap === 'skip' ? 'is skipped' : 'waits for its turn, one at most'}; it is caught up within ${inWords(catchUpSeconds)}.`;
-
-const KINDS: readonly DeploymentKind[] = ['development', 'staging', 'production'];
-
-const scheduleOf = ({ schedule }: JobDeclaration, kind: DeploymentKind): JobSchedule | null =>
-  typeof schedule === 'function' ? schedule(kind) : schedule;
-
-/** Kinds of deployment that agree are one. */
-function whenOf(job: JobDeclaration): string {
-  const times = KINDS.map((kind) => [kind, timesOf(scheduleOf(job, kind))] as const);
-  const different = [...new Set(times.map(([, time]) => time))];
-  if (different.length === 1) return different[0] ?? '';
-  return different
-    .map((time) => `${time} in ${times.flatMap(([kind, its]) => (its === time ? [kind] : [])).join(' and ')}`)
-    .join('; ');
-}
 
 const timesOf = (schedule: JobSchedule | null): string => (schedule === null ? 'when asked' : `\`${schedule.cron}\``);
 

@@ -1,6 +1,12 @@
 import { Cron } from 'croner';
 import { jobScheduleId } from '../../domain/workflow-ids';
-import type { DeploymentKind, JobCatalogue, JobDeclaration, JobSchedule } from './declaration';
+import {
+  inDeployment,
+  type DeploymentKind,
+  type JobCatalogue,
+  type JobDeclaration,
+  type JobSchedule,
+} from './declaration';
 
 /** A job's schedule as this deployment has it. */
 export interface DeployedSchedule extends JobSchedule {
@@ -29,7 +35,7 @@ export function deployedSchedules(
 const OVERRIDE_DEFAULTS = { overlap: 'skip', catchUpSeconds: 3_600 } as const;
 
 function scheduleOf(job: JobDeclaration, deployment: DeploymentKind, override?: string): JobSchedule | null {
-  const declared = typeof job.schedule === 'function' ? job.schedule(deployment) : job.schedule;
+  const declared = inDeployment(job.schedule, deployment);
   if (override === undefined) return declared;
   if (override === 'off') return null;
   const schedule = { ...OVERRIDE_DEFAULTS, ...declared, cron: override };

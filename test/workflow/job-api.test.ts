@@ -58,7 +58,7 @@ beforeEach(async () => {
   connection = await Connection.connect({ address });
   const starter = { ...createWorkflowStarter(client), ...createJobRunStarter(client) };
   app = await startApp({
-    jobs: { declared: new Map<string, JobDeclaration>([['example', job]]), schedules: [], figures: () => null },
+    jobs: { declared: new Map<string, JobDeclaration>([['example', job]]) },
     runs: createRunPort(world.database.db, jobsInTemporal(client)),
     schedules: createSchedulePort(world.database.db, jobsInTemporal(client)),
     workflows: createWorkflowGateway(connection, client, starter),

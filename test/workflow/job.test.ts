@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { z } from 'zod';
+import { readJobFigures } from '../../db/job-figures';
 import { JobFailure, JobSkipped, type JobContext } from '../../jobs/runner/context';
 import { defineJob, defineSteps, type JobDeclaration } from '../../jobs/runner/declaration';
 import { runIdOfWorkflow } from '../../jobs/runner/run-ids';
@@ -198,6 +199,22 @@ describe('a run', () => {
         state: 'skipped',
         failure: { code: 'JOB_SKIPPED', message: 'WAL archiving is off' },
       });
+    });
+  });
+
+  it('that finds an exception of its promise says which, for good', async () => {
+    const job = aJob(() => Promise.reject(new JobSkipped('WAL archiving is off', 'archiving-off')));
+    await world.withWorker([job], async () => {
+      const failure = { code: 'JOB_SKIPPED', message: 'WAL archiving is off', exception: 'archiving-off' };
+      expect(await ended(await start())).toMatchObject({ state: 'skipped', failure });
+      const window = { fromMs: 0, untilMs: 0 };
+      const { successes } = await readJobFigures(world.database.db, ['example'], window);
+      expect(successes).toEqual([
+        expect.objectContaining({
+          succeeded: false,
+          exception: { name: 'archiving-off', ageSeconds: expect.closeTo(0, -1) as number },
+        }),
+      ]);
     });
   });
 

@@ -205,7 +205,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     devices: only('devices', given.devices),
     telemetry: only('telemetry', given.telemetry),
     dispatches: only('dispatches', given.dispatches),
-    jobs: { declared: new Map(), schedules: [], figures: () => null, ...given.jobs },
+    jobs: { deployment: 'production', declared: new Map(), schedules: [], figures: () => null, ...given.jobs },
     runs: only('runs', given.runs),
     schedules: only('schedules', given.schedules),
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),

@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { defineJob, type JobSchedule } from '../../../jobs/runner/declaration';
+import { withFreshness } from '../../../jobs/runner/freshness-override';
 import { loadJobs } from '../../../jobs/runner/load-jobs';
-import { checkSchedule, deployedSchedules, nextTicks, nominalTicks } from '../../../jobs/runner/schedules';
+import { promiseText } from '../../../jobs/runner/promise-text';
+import {
+  checkSchedule,
+  deployedSchedules,
+  nextTicks,
+  nominalTicks,
+  previousTicks,
+} from '../../../jobs/runner/schedules';
 
 const at = (text: string): number => Date.parse(text);
 const iso = (ticks: readonly number[]): string[] => ticks.map((tick) => new Date(tick).toISOString());
@@ -79,6 +87,54 @@ describe('the schedules of a deployment', () => {
 
   it('refuse a job that is not there', () => {
     expect(() => deployedSchedules(jobs, 'production', { nightyl: 'off' })).toThrow('nightyl');
+  });
+});
+
+describe('the promises that an operator sets', () => {
+  const jobs = loadJobs();
+
+  it('take the place of what a job declares, exceptions included, and of no other job', () => {
+    const set = withFreshness(jobs, { 'restore-drill': 800 });
+    expect(set.get('restore-drill')?.freshness).toEqual({
+      objective: 'it succeeded in the last 800 h',
+      withinSeconds: 2_880_000,
+    });
+    expect(set.get('db-backup')).toBe(jobs.get('db-backup'));
+  });
+
+  it.each([
+    ['a job that is not there', 'db-backpu'],
+    ['a job that promises nothing', 'backup-retention'],
+  ])('refuse %s', (what, name) => {
+    expect(() => withFreshness(jobs, { [name]: 24 })).toThrow(`JOB_FRESHNESS_HOURS names ${what}: ${name}`);
+  });
+});
+
+describe('the words of a promise', () => {
+  it('name what holds in which kind of deployment, and what holds instead when', () => {
+    expect(promiseText(loadJobs().get('restore-drill')!)).toBe(
+      'a backup was restored in the last 26 h; when the database is larger than RESTORE_DRILL_MAX_GB: a backup was ' +
+        'restored in the last 8 days in development and staging, a backup was restored in the last 93 days in production',
+    );
+  });
+});
+
+describe('nominal ticks in a zone with summer time', () => {
+  const zone = process.env['TZ'];
+  afterEach(() => {
+    if (zone === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = zone;
+  });
+
+  it.each([
+    ['loses', '2026-03-29'],
+    ['has twice', '2026-10-25'],
+  ])('come once in the night in which the machine %s an hour', (_what, day) => {
+    process.env['TZ'] = 'Europe/Berlin';
+    const until = at(`${day}T23:59:59Z`);
+    expect(iso(nominalTicks('30 1 * * *', at(`${day}T00:00:00Z`), until))).toEqual([`${day}T01:30:00.000Z`]);
+    expect(nominalTicks('0 * * * *', at(`${day}T00:00:00Z`) - 1, until)).toHaveLength(24);
+    expect(iso(previousTicks('30 1 * * *', at(`${day}T01:30:00Z`), 1))).toEqual([`${day}T01:30:00.000Z`]);
   });
 });
 
