@@ -2,6 +2,7 @@ import { cpus, loadavg } from 'node:os';
 import { benchmarkAllocation } from './allocation';
 import { benchmarkBackup } from './backup';
 import { benchmarkCycle } from './cycle';
+import { benchmarkCyclesUnderBackup } from './cycles-under-backup';
 import { benchmarkDispatch } from './dispatch';
 import { benchmarkEncryption } from './encryption';
 import { benchmarkIngest } from './ingest';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   allocation: benchmarkAllocation,
   encryption: benchmarkEncryption,
   backup: benchmarkBackup,
+  'cycles-under-backup': benchmarkCyclesUnderBackup,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */

@@ -12,7 +12,8 @@ const PAUSE_MS = 500;
  * Opens an object and passes its content on. A connection that breaks, or that the server closes because the reader was
  * busy for long (pg_restore builds an index), is opened again where it broke, at the same version of the object.
  *
- * @throws {StorageError} `missing` at once; later `damaged` when the content ends early again and again.
+ * @throws {StorageError} `missing` at once; later `unavailable` when the connection breaks again and again, `damaged` when
+ * the content ends early as often.
  */
 export async function download(
   s3: S3,
@@ -62,7 +63,9 @@ async function* withReopening(
   function countFailure(cause: unknown): void {
     failures += 1;
     if (failures < ATTEMPTS) return;
-    throw new StorageError('damaged', `${key} ended after ${String(read)} of ${String(total)} bytes`, { cause });
+    // A connection that breaks says nothing of the object; an answer that ends early, as if it were all, does.
+    const reason = cause === undefined ? 'damaged' : 'unavailable';
+    throw new StorageError(reason, `${key} ended after ${String(read)} of ${String(total)} bytes`, { cause });
   }
 
   async function reopen(from: number): Promise<GetObjectCommandOutput> {

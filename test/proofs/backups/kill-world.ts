@@ -27,6 +27,8 @@ export interface KillWorld {
   bringBack(victim: Victim): Promise<void>;
   /** The run when it is over. */
   ended(runId: string): Promise<Answer['body']>;
+  /** In how many parts the object of a backup was put. */
+  partsOf(key: string): Promise<number>;
   /** What is there that must not be: parts, halves of backups, sessions, programs, folders, clusters. */
   leftBehind(): Promise<string[]>;
   close(): Promise<void>;
@@ -103,6 +105,10 @@ export async function createKillWorld(): Promise<KillWorld> {
         RUN_OVER_WITHIN_MS,
         250,
       ),
+    async partsOf(key) {
+      const { ETag = '' } = await s3.headObject({ Bucket: BUCKET, Key: key });
+      return Number(/-(\d+)"?$/.exec(ETag)?.[1] ?? 1);
+    },
     leftBehind: async () => [
       ...(await leftInBucket(s3)),
       ...(await eventually(() => leftOnServer(db))),

@@ -33,26 +33,38 @@ interface Told {
 
 let worlds: Promise<KillWorld>[] = [];
 const told = new Map<Fault | 'storage stays away', Promise<Told>>();
+let undisturbed: Promise<{ readonly backup: Answer['body']; readonly drill: Answer['body']; readonly parts: number }>;
 
 /** Each system suffers its faults one after the other; the three go on side by side, for most of the time is waiting. */
 beforeAll(() => {
   worlds = SYSTEMS.map((system) => {
     const world = createKillWorld();
     const tell = (of: Fault | 'storage stays away', story: (world: KillWorld) => Promise<Told>): void => {
-      const telling = last.then(() => world).then(story);
+      const telling = last
+        .catch(() => undefined)
+        .then(() => world)
+        .then(story);
       told.set(of, telling);
-      last = telling.catch(() => undefined);
+      last = telling;
     };
     let last: Promise<unknown> = Promise.resolve();
+    if (system === 'storage') last = undisturbed = world.then(backUpAndDrill);
     for (const of of FAULTS.filter((one) => one.system === system)) tell(of, (there) => suffer(there, of));
     if (system === 'storage') tell('storage stays away', loseStorage);
     return world;
   });
-  for (const promise of [...worlds, ...told.values()]) promise.catch(() => undefined); // their test tells
+  for (const promise of [...worlds, ...told.values(), undisturbed]) promise.catch(() => undefined); // their test tells
 });
 afterAll(async () => {
   for (const world of await Promise.allSettled(worlds)) if (world.status === 'fulfilled') await world.value.close();
 }, 60_000);
+
+async function backUpAndDrill(world: KillWorld) {
+  const backup = await world.ended(await world.start('db-backup'));
+  const { key } = backup['result'] as { readonly key: string };
+  const drill = await world.ended(await world.start('restore-drill'));
+  return { backup, drill, parts: await world.partsOf(key) };
+}
 
 async function suffer(world: KillWorld, { victim, phase }: Fault): Promise<Told> {
   const runId = await world.start(JOBS[phase]);
@@ -78,6 +90,14 @@ async function loseStorage(world: KillWorld): Promise<Told> {
 
 const outcomeOf = (of: Fault | 'storage stays away'): Promise<Told> =>
   told.get(of) ?? Promise.reject(new Error('nobody has told of it'));
+
+it('a backup goes to a bucket in parts, is read back from there, and restored from there', async () => {
+  const { backup, drill, parts } = await undisturbed;
+  expect(backup).toMatchObject({ state: 'succeeded', result: { verification: { verdict: 'passed' } } });
+  expect(parts).toBeGreaterThan(5);
+  const { backupId } = backup['result'] as { readonly backupId: string };
+  expect(drill).toMatchObject({ state: 'succeeded', result: { backupId, compared: {}, application: {} } });
+});
 
 it.each(FAULTS)(
   'kill -9 of the $victim in the middle of a $phase: the run still ends with its proof, and nothing is left',

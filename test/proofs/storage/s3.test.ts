@@ -143,7 +143,7 @@ describe('an S3 bucket', () => {
 
 /** Between client and server; `cutAfter` bytes of each answer it ends the connection. */
 async function startCutter() {
-  const state = { cutAfter: [] as number[], connections: 0, loseAnswerTo: '' };
+  const state = { cutAfter: [] as number[], connections: 0, loseAnswerTo: '', flipsBits: false };
   const target = new URL(server.endpoint);
   const proxy = createServer((client) => {
     state.connections += 1;
@@ -151,6 +151,7 @@ async function startCutter() {
     let left = state.cutAfter.shift() ?? Infinity;
     let lost = false;
     client.on('data', (bytes) => {
+      if (state.flipsBits && bytes.length > 20_000) bytes.writeUInt8(bytes.readUInt8(10_000) ^ 1, 10_000);
       if (state.loseAnswerTo === '' || !bytes.includes(state.loseAnswerTo)) return;
       state.loseAnswerTo = '';
       lost = true;
@@ -241,7 +242,7 @@ describe('a connection that breaks', () => {
     await storage.put('broken', inChunks(pattern(20 * MIB), MIB));
     const through = await createS3Storage(locationOf({ endpoint: cutter.endpoint }));
     cutter.cutAfter.push(3 * MIB, ...Array.from({ length: 30 }, () => 1));
-    await expect(collect(await through.get('broken'))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(collect(await through.get('broken'))).rejects.toMatchObject({ reason: 'unavailable' });
   });
 
   it.each`
@@ -259,6 +260,17 @@ describe('a connection that breaks', () => {
       await expect(through.put(key, inChunks(pattern(1)), { ifAbsent: true })).rejects.toMatchObject({
         reason: 'exists',
       });
+    },
+  );
+
+  it.each([MIB, 12 * MIB])(
+    'that alters a put of %i bytes is found out by the server, which takes none of it',
+    async (bytes) => {
+      const through = await createS3Storage(locationOf({ endpoint: cutter.endpoint }));
+      cutter.flipsBits = true;
+      await expect(through.put('altered', inChunks(pattern(bytes), MIB))).rejects.toThrow(/checksum|digest/i);
+      await expect(storage.head('altered')).resolves.toBeNull();
+      await expect(storage.sweepParts(-60_000)).resolves.toBe(0);
     },
   );
 
@@ -288,6 +300,19 @@ describe('a server', () => {
     await storage.sweepParts(-60_000);
     await expect(storage.head('hung')).resolves.toBeNull();
   });
+
+  it('that hangs while it is read is given up in bounded time, which says nothing of the object', async () => {
+    const impatient = await createS3Storage(locationOf({ idleMs: 500 }));
+    await storage.put('read-hung', inChunks(pattern(60 * MIB), MIB));
+    const began = performance.now();
+    const reading = (async () => {
+      for await (const chunk of await impatient.get('read-hung')) if (chunk.byteLength > 0) server.suspend();
+    })();
+    await expect(reading).rejects.toMatchObject({ reason: 'unavailable' });
+    expect(performance.now() - began).toBeLessThan(60_000);
+    server.resume();
+    await storage.remove('read-hung');
+  }, 90_000);
 
   it('that is killed in the middle leaves no object, and its parts are swept when it is back', async () => {
     const content = (async function* () {
