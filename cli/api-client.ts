@@ -56,6 +56,7 @@ export class ApiRefusal extends CommandFailure {
 
 /**
  * Logs in with the first call that needs it and sends the token from then on; logs in again when it is not good any more.
+ * A machine token is sent as it is.
  *
  * @throws {CommandFailure} naming what is not set.
  */
@@ -145,7 +146,7 @@ export const callOpen = <Schema extends z.ZodType>(
 
 function apiSettings(environment: NodeJS.ProcessEnv) {
   try {
-    return loadSomeSettings(['DERMS_API_URL', 'DERMS_USER', 'DERMS_PASSWORD'], environment);
+    return loadSomeSettings(['DERMS_API_URL', 'DERMS_USER', 'DERMS_PASSWORD', 'DERMS_TOKEN'], environment);
   } catch (error) {
     throw new CommandFailure(error instanceof Error ? error.message : String(error));
   }
@@ -153,12 +154,13 @@ function apiSettings(environment: NodeJS.ProcessEnv) {
 
 async function login(
   url: string,
-  { DERMS_USER: user, DERMS_PASSWORD: password }: ReturnType<typeof apiSettings>,
+  { DERMS_USER: user, DERMS_PASSWORD: password, DERMS_TOKEN: token }: ReturnType<typeof apiSettings>,
   timeoutMs: number,
 ): Promise<string> {
+  if (token !== undefined) return token;
   if (user === undefined || password === undefined) {
     throw new CommandFailure(
-      'Nobody to log in as: set DERMS_USER and DERMS_PASSWORD, or run from a checkout in which npm start has run.',
+      'Nobody to log in as: set DERMS_USER and DERMS_PASSWORD (or DERMS_TOKEN), or run from a checkout in which npm start has run.',
     );
   }
   const request = { method: 'POST', path: '/api/auth/login', body: { user, password } } as const;
@@ -216,7 +218,7 @@ function refusal(status: number, text: string): ApiRefusal {
     ...(activeRun === undefined
       ? []
       : [`  follow it: npm run derms -- run ${activeRun.split('/').at(-1) ?? ''} --follow`]),
-    ...(code === 'UNAUTHENTICATED' ? ['  Check DERMS_USER and DERMS_PASSWORD.'] : []),
+    ...(code === 'UNAUTHENTICATED' ? ['  Check DERMS_USER and DERMS_PASSWORD, or DERMS_TOKEN.'] : []),
     `  ${code}, request ${requestId ?? 'unknown'}; see docs/errors.md`,
   ];
   return new ApiRefusal(status, lines.join('\n'));

@@ -9,8 +9,10 @@ import { feeders } from './commands/feeders';
 import { hashPassword } from './commands/hash-password';
 import { job } from './commands/job';
 import { jobs } from './commands/jobs';
+import { machineTokens } from './commands/machine-tokens';
 import { quarantine } from './commands/quarantine';
 import { registry } from './commands/registry';
+import { revokeTokens } from './commands/revoke-tokens';
 import { run as showRun } from './commands/run';
 import { runs } from './commands/runs';
 import { schedule, schedules } from './commands/schedules';
@@ -33,6 +35,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   schedules,
   schedule,
   quarantine,
+  'machine-tokens': machineTokens,
+  'revoke-tokens': revokeTokens,
   audit,
   'hash-password': hashPassword,
   'backup-key': backupKey,
@@ -55,13 +59,15 @@ const HELP = `npm run derms -- COMMAND
   schedules                     when jobs run by themselves, and what became of their last times
   schedule ACT SCHEDULE         show its last and next times, pause or resume it (--reason R), or trigger it now
   quarantine                    whether a restored database may control yet (lift --reason R)
+  machine-tokens                tokens of CronJobs and scrapers: issue NAME --scope S --purpose P, revoke ID --reason R
+  revoke-tokens --reason R      end all tokens issued before now (--before T, --user U): people log in again
+  hash-password                 a hash, or with --user U --role R an entry, for AUTH_USERS
   audit export FILE             the audit log: --format csv, --from T, --to T
-  hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
   broker-store --latest …       a proven copy of a broker's store, from storage into a file
 
-The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD: from the environment, or from
-.local/derms.env, which npm start writes. --json prints what the API says.
+The API is found by DERMS_API_URL and entered as DERMS_USER with DERMS_PASSWORD, or with a machine token in
+DERMS_TOKEN: from the environment, or from .local/derms.env, which npm start writes. --json prints what the API says.
 Of a run the exit code is 0 when it succeeded, 1 when it failed, was cancelled or terminated, 3 while it is not over, 4
 when there was nothing to do; 2 is for commands that could not be carried out.`;
 

@@ -31,6 +31,11 @@ export async function prepareRestored(client: Client, restored: RestoredFrom): P
     const reason = `restored from backup ${backupId}, as of ${takenAt}`;
     // What it says that the broker acknowledged is older than what devices do: after the lift all of it is sent again.
     await client.query('update broker_session set epoch = epoch + 1, started_at = now()');
+    // Revocations of after the backup are not in it: people log in again rather than that one of them is forgotten.
+    await client.query(`insert into token_revocations (revoked_by, reason, issued_before) values ($1, $2, now())`, [
+      by,
+      reason,
+    ]);
     await client.query('update audit_sealing set settled_before = null'); // numbers of another cluster's transactions
     await imposeQuarantine(client, { by, reason, restoredFrom: backupId, dataAsOf: takenAt });
     const actor = { user: by, role: 'restore', requestId: '-', address: '-' };

@@ -9,7 +9,7 @@ import type { DispatchOrder } from '../../../db/dispatch-admission';
 import type { RegistryOrder } from '../../../db/registry-apply';
 import { parseKeyRing } from '../../../storage/encryption/key-ring';
 import { freePort } from '../../../servers/free-port';
-import { aUser, authenticationOf, startApp, type AppUnderTest, type Given } from '../api/app-under-test';
+import { aUser, authenticationOf, startApp, UNREVOKED, type AppUnderTest, type Given } from '../api/app-under-test';
 
 // Against the real API, with plain objects behind it.
 
@@ -98,7 +98,7 @@ describe('every command', () => {
       'set DERMS_USER and DERMS_PASSWORD',
     );
     const { code, err } = await derms(['feeders'], { env: { DERMS_PASSWORD: 'wrong' } });
-    expect([code, err]).toEqual([1, expect.stringContaining('Check DERMS_USER and DERMS_PASSWORD.')]);
+    expect([code, err]).toEqual([1, expect.stringContaining('Check DERMS_USER and DERMS_PASSWORD, or DERMS_TOKEN.')]);
   });
 });
 
@@ -351,6 +351,78 @@ describe('registry apply', () => {
       code: 2,
       err: expect.stringContaining('cannot be read'),
     });
+  });
+});
+
+describe('tokens', () => {
+  const ID = '0193a5b0-0000-7000-8000-000000000001';
+  const aToken = {
+    ...{ tokenId: ID, name: 'nightly', issuer: 'derms-production', scopes: ['jobs:run:db-backup'], purpose: 'CronJob' },
+    ...{ issuedAt: '2026-04-01T12:00:00.000Z', issuedBy: 'olga', expiresAt: '2026-06-30T12:00:00.000Z' },
+    ...{ lastUsedAt: '2026-05-01T02:00:00.000Z', lastUsedAddress: '10.0.0.1', revoked: null },
+  };
+
+  it('of machines are listed with what they may and when they were used last', async () => {
+    const over = { ...aToken, name: 'old', expiresAt: '2026-04-30T12:00:00.000Z', lastUsedAt: null };
+    await startApi({ machineTokens: { list: () => Promise.resolve([aToken, over]) } });
+    const { code, out } = await derms(['machine-tokens']);
+    expect([code, out.trimEnd().split('\n')]).toEqual([
+      0,
+      [
+        expect.stringMatching(/ID +NAME +STATE +LAST USED +SCOPES/),
+        `${ID}  nightly  until 2026-06-30       2026-05-01T02:00:00.000Z  jobs:run:db-backup`,
+        `${ID}  old      over since 2026-04-30  never                     jobs:run:db-backup`,
+      ],
+    ]);
+  });
+
+  it('of machines are printed alone, to be piped, and let this program in', async () => {
+    const list = () => Promise.resolve([]);
+    await startApi({
+      jobs: { declared: new Map([['db-backup', {} as never]]) },
+      machineTokens: { issue: () => Promise.resolve(aToken), list },
+      authentication: authenticationOf({
+        users,
+        register: {
+          ...UNREVOKED,
+          machineOf: () => ({ kind: 'machine', user: 'machine:nightly', tokenId: ID, scopes: ['read:runs'] }),
+        },
+      }),
+    });
+    const asked = ['machine-tokens', 'issue', 'nightly', '--scope', 'jobs:run:db-backup', '--purpose', 'CronJob'];
+    const { code, out } = await derms(asked);
+    expect([code, out]).toEqual([0, expect.stringMatching(/^derms_machine_[\w-]{43}\n$/)]);
+    const env = { DERMS_TOKEN: out.trim(), DERMS_USER: '', DERMS_PASSWORD: '' };
+    expect((await derms(['machine-tokens'], { env })).err).toContain('This is for people: no machine token opens it.');
+  });
+
+  it('end one by one, or all that were issued before a moment', async () => {
+    const revoked = { at: '2026-05-01T12:00:00.000Z', by: 'olga', reason: 'leaked' };
+    const moment = { id: 1, at: revoked.at, by: 'olga', reason: 'leaked', issuedBefore: '2026-05-01T12:00:00.000Z' };
+    const orders: unknown[] = [];
+    await startApi({
+      machineTokens: { revoke: () => Promise.resolve({ ...aToken, revoked }) },
+      revocations: {
+        revoke: ({ user, machines, issuedBefore }) => {
+          orders.push([user, machines, issuedBefore]);
+          return Promise.resolve({ revocation: { ...moment, user }, machineTokens: machines ? 2 : 0 });
+        },
+      },
+    });
+    expect((await derms(['machine-tokens', 'revoke', ID, '--reason', 'leaked'])).out).toBe(
+      'Revoked nightly; refused everywhere within 5 s.\n',
+    );
+    expect((await derms(['revoke-tokens'])).code).toBe(2);
+    expect((await derms(['revoke-tokens', '--reason', 'leaked'])).out).toBe(
+      'All tokens issued before 2026-05-01T12:00:00.000Z, and 2 of machines are refused everywhere within 5 s.\n',
+    );
+    const before = '2026-04-30T12:00:00Z';
+    const { out } = await derms(['revoke-tokens', '--reason', 'leaked', '--user', 'olga', '--before', before]);
+    expect(out).toBe('The tokens of olga issued before 2026-05-01T12:00:00.000Z are refused everywhere within 5 s.\n');
+    expect(orders).toEqual([
+      [null, true, null],
+      ['olga', false, before],
+    ]);
   });
 });
 
