@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { benchmarkAllocation } from './allocation';
+import { benchmarkAudit } from './audit';
 import { benchmarkBackup } from './backup';
 import { benchmarkCycle } from './cycle';
 import { benchmarkDispatch } from './dispatch';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   allocation: benchmarkAllocation,
   encryption: benchmarkEncryption,
   backup: benchmarkBackup,
+  audit: benchmarkAudit,
 };
 
 /** `node dist/bench/main.js [names…]`: runs the named benchmarks, or all; exit code 1 when a target is missed. */
