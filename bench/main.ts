@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { benchmarkAllocation } from './allocation';
+import { benchmarkAudit } from './audit';
 import { benchmarkBackup } from './backup';
 import { benchmarkCycle } from './cycle';
 import { benchmarkCyclesUnderBackup } from './cycles-under-backup';
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   allocation: benchmarkAllocation,
   encryption: benchmarkEncryption,
   backup: benchmarkBackup,
+  audit: benchmarkAudit,
   'cycles-under-backup': benchmarkCyclesUnderBackup,
 };
 
