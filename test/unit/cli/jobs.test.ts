@@ -131,7 +131,9 @@ describe('job', () => {
   it('shows the run as it goes on with --follow, and ends as it ends', async () => {
     const runs = runsInMemory();
     await startApi({ runs });
-    const worker = setTimeout(() => {
+    const worker = setInterval(() => {
+      if (runs.rows.size === 0) return; // it is still asked for
+      clearInterval(worker);
       runs.tell('state', { state: 'running' });
       runs.tell('step', { step: 'run', attempt: 2, what: 'started', detail: null });
       runs.tell('log', { level: 'warn', message: 'slow disk', fields: { ms: 812 } });
@@ -146,7 +148,7 @@ describe('job', () => {
         );
     }, 300);
     const { code, out } = await derms('job', 'example', '--follow');
-    clearTimeout(worker);
+    clearInterval(worker);
     expect(code).toBe(1);
     const clock = new Date('2026-05-01T12:00:02Z').toTimeString().slice(0, 8);
     expect(out.split('\n').slice(1)).toEqual([
