@@ -1,4 +1,4 @@
-/** Rows in columns, numbers to the right; the first row is the head. */
+/** Rows in columns, numbers to the right, dates to the left; the first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
@@ -18,4 +18,4 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 const isNumeric = (rows: readonly (readonly string[])[], column: number): boolean =>
-  rows.slice(1).every((row) => /^(-|-?[\d.]+.*)$/.test(row[column] ?? '-'));
+  rows.slice(1).every((row) => /^(-|(?!\d{4}-\d\d-)-?[\d.]+.*)$/.test(row[column] ?? '-'));

@@ -120,7 +120,7 @@ function inWords({ scheduleId, cron, overlap, catchUpSeconds, paused, last, next
 const lineOf = (tick: Tick): string[] => [
   `  ${timeOf(tick.nominalAt)}`,
   endOf(tick),
-  tick.lateSeconds === null ? '' : `${ageText(tick.lateSeconds)} late`,
+  tick.lateSeconds === null || tick.lateSeconds < 1 ? '' : `${ageText(tick.lateSeconds)} late`,
   tick.runId === null ? '' : `run ${tick.runId}`,
   tick.detail ?? '',
 ];
