@@ -8,7 +8,7 @@ import type { Benchmark, BenchmarkRow } from './table';
 /** Of the database that is dumped and restored; `DERMS_BENCH_BACKUP_MB` for a try in less time. */
 const DATABASE_MB = Number(process.env['DERMS_BENCH_BACKUP_MB'] ?? 1_000);
 /** Stretches without and with, in turns. */
-const ROUNDS = 2;
+const ROUNDS = Number(process.env['DERMS_BENCH_BACKUP_ROUNDS'] ?? 2);
 /** Two loops with a cycle each 5 s. */
 const LEAST_CYCLES = 50;
 const MAX_LATE_SECONDS = 1;
