@@ -8,7 +8,7 @@ import type { Benchmark, BenchmarkRow } from './table';
 /** Of the database that is dumped and restored; `DERMS_BENCH_BACKUP_MB` for a try in less time. */
 const DATABASE_MB = Number(process.env['DERMS_BENCH_BACKUP_MB'] ?? 1_000);
 /** Stretches without and with, in turns. */
-const ROUNDS = 2;
+const ROUNDS = Number(process.env['DERMS_BENCH_BACKUP_ROUNDS'] ?? 2);
 /** Two loops with a cycle each 5 s. */
 const LEAST_CYCLES = 50;
 const MAX_LATE_SECONDS = 1;
@@ -100,7 +100,7 @@ function rowsOf(alone: readonly Cycle[], under: readonly Cycle[]): BenchmarkRow[
       ...{ reference: late(alone, 0.5), target: null, met: null },
     },
     {
-      ...{ benchmark, measure: 'cycles skipped (reference: without)', ours: skipped(under), reference: skipped(alone) },
+      ...{ benchmark, measure: 'cycles skipped', ours: skipped(under), reference: null },
       ...{ target: 'none', met: skipped(under) === 0 },
     },
     { ...{ benchmark, measure: 'cycles', ours: under.length, reference: alone.length }, target: null, met: null },

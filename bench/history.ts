@@ -58,8 +58,9 @@ async function watch(bench: BenchSystem, say: (line: string) => void): Promise<W
 
 const PARTITIONED = ['telemetry', 'meter_readings', 'control_cycles', 'control_cycle_inputs', 'setpoints'] as const;
 
-/** The same id in all tables of one copy, another one in each copy. */
-const anew = (id: string): string => `md5(${id}::text || k)::uuid`;
+/** The same id in all tables of one copy, another one in each copy; marked as a random UUID, as the API wants ids. */
+const anew = (id: string): string =>
+  `overlay(overlay(md5(${id}::text || k) placing '4' from 13) placing '8' from 17)::uuid`;
 const earlier = (column: string): string => `${column} - k * $2::interval`;
 
 /** What is put into a copy of a row in place of what the row holds, by table and in the order of their references. */
