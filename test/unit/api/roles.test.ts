@@ -260,6 +260,17 @@ it('every line of the table is a route, and what a machine may has a name in its
     for (const [named] of scope?.matchAll(/\{\w+\}/g) ?? []) expect(path).toContain(named);
 });
 
+it('what a machine may change, and by which scope', () => {
+  const changing = routes.filter(({ method, scope }) => method !== 'get' && scope !== null);
+  expect(Object.fromEntries(changing.map((route) => [nameOf(route), route.scope]))).toEqual({
+    'PUT /api/feeders/{feederId}/envelopes/{source}': 'envelopes:set:{source}',
+    'POST /api/feeders/{feederId}/plan': 'read:plans', // changes nothing
+    'POST /api/dispatches': 'dispatches:request',
+    'POST /api/dispatches/{dispatchId}/cancel': 'dispatches:cancel',
+    'POST /api/jobs/{jobName}/runs': 'jobs:run:{jobName}',
+  });
+});
+
 it('no machine may what only an administrator may, but for reading the audit', () => {
   const risky = routes.filter(({ role, scope }) => role === 'admin' && scope !== null);
   expect(risky.map(nameOf)).toEqual(['GET /api/audit']);
