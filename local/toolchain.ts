@@ -16,6 +16,7 @@ export interface Toolchain {
   /** Only after a set-up with `--proofs`, where it could be had. */
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
+  readonly oasdiff?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */
