@@ -1,4 +1,5 @@
 import { backupKey } from './commands/backup-key';
+import { backups } from './commands/backups';
 import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
 import { cancelRun } from './commands/cancel-run';
@@ -29,6 +30,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'cancel-run': cancelRun,
   schedules,
   schedule,
+  backups,
   quarantine,
   'hash-password': hashPassword,
   'backup-key': backupKey,
@@ -49,6 +51,7 @@ const HELP = `npm run derms -- COMMAND
   cancel-run RUN --reason R     ask a run to stop
   schedules                     when jobs run by themselves, and what became of their last times
   schedule ACT SCHEDULE         pause or resume (--reason R), or trigger now
+  backups [--kind K]            every backup, newest first, and how far it is proven; exit code 1 when the newest is not
   quarantine                    whether a restored database may control yet (lift --reason R)
   hash-password                 a hash for AUTH_USERS
   backup-key [--id ID]          a new key for BACKUP_ENCRYPTION_KEYS
