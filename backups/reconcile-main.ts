@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { withRetainedSetpoints } from '../broker/retained-setpoints';
 import { loadSomeSettings } from '../config/load';
+import { backupCatalogue } from '../db/backup-catalogue';
 import { readKnownDevices } from '../db/known-devices';
 import { openDatabase, type Database } from '../db/pool';
 import { readQuarantine, storeReconciliation } from '../db/quarantine';
@@ -13,6 +14,8 @@ import { slotsOf } from '../jobs/runner/places';
 import { runIdOfWorkflow } from '../jobs/runner/run-ids';
 import { createLogger } from '../observability/logger';
 import { endControlLoop, readWorkflowTraces } from '../temporal/workflow-traces';
+import { reconcileBackups } from './reconcile/backups';
+import { openBackupVault, VAULT_SETTINGS, type BackupVault } from './vault';
 import { compare, type ReconcilePorts, type ReconcileReport } from './reconcile/compare';
 
 const USAGE = `npm run reconcile -- [--apply] [--json]
@@ -20,13 +23,14 @@ const USAGE = `npm run reconcile -- [--apply] [--json]
   --apply  settle what can be settled; without it nothing is changed but the report that is stored
   --json   the report as JSON on standard output
 
-Compares a restored, quarantined database with Temporal and the broker: docs/runbooks/restore.md.
+Compares a restored, quarantined database with Temporal, the broker and the storage of backups: docs/runbooks/restore.md.
 Ends with 0: nothing is open; 1: it could not be done; 2: wrong use; 3: findings are open.`;
 
 const SETTINGS = [
   ...(['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_CONNECT_TIMEOUT_MS'] as const),
   ...(['DB_QUERY_TIMEOUT_MS', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'MQTT_HOST', 'MQTT_PORT'] as const),
   ...(['MQTT_USERNAME', 'MQTT_PASSWORD', 'MQTT_TOPIC_PREFIX'] as const),
+  ...VAULT_SETTINGS,
 ] as const;
 type ReconcileSettings = ReturnType<typeof loadSomeSettings<(typeof SETTINGS)[number]>>;
 
@@ -48,11 +52,11 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     const quarantine = await readQuarantine(db);
     if (quarantine === null) throw new Error('The database is not quarantined: there is nothing to reconcile.');
-    const dataAsOf = quarantine.dataAsOf ?? quarantine.since;
+    const { restoredFrom, dataAsOf } = quarantine;
     const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
-    const report = await compare(portsOf(settings, { db, client, dataAsOf, apply: values.apply }), {
-      ...{ dataAsOf, apply: values.apply },
-    });
+    const vault = await openBackupVault(settings);
+    const given = { db, client, vault, restoredFrom, dataAsOf: dataAsOf ?? quarantine.since, apply: values.apply };
+    const report = await compare(portsOf(settings, given), given);
     const by = userInfo().username;
     await storeReconciliation(db, { by, applied: values.apply, open: report.open, report });
     process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : told(report));
@@ -65,9 +69,16 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function portsOf(
   settings: ReconcileSettings,
-  given: { readonly db: Database; readonly client: Client; readonly dataAsOf: string; readonly apply: boolean },
+  given: {
+    readonly db: Database;
+    readonly client: Client;
+    readonly vault: BackupVault | null;
+    readonly restoredFrom: string | null;
+    readonly dataAsOf: string;
+    readonly apply: boolean;
+  },
 ): ReconcilePorts {
-  const { db, client, dataAsOf, apply } = given;
+  const { db, client, vault, dataAsOf, apply } = given;
   const jobs = loadJobs();
   const broker = {
     ...{ host: settings.MQTT_HOST, port: settings.MQTT_PORT, prefix: settings.MQTT_TOPIC_PREFIX },
@@ -92,6 +103,8 @@ function portsOf(
         },
         apply,
       ),
+    reconcileBackups:
+      vault === null ? null : () => reconcileBackups({ ...vault, catalogue: backupCatalogue(db) }, given),
     knownDevices: () => readKnownDevices(db),
     withRetainedSetpoints: (work) => withRetainedSetpoints(broker, log, work),
   };

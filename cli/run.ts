@@ -1,5 +1,6 @@
 import { audit } from './commands/audit';
 import { backupKey } from './commands/backup-key';
+import { backups } from './commands/backups';
 import { brokerStore } from './commands/broker-store';
 import { cancel } from './commands/cancel';
 import { cancelRun } from './commands/cancel-run';
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'cancel-run': cancelRun,
   schedules,
   schedule,
+  backups,
   quarantine,
   'machine-tokens': machineTokens,
   'revoke-tokens': revokeTokens,
@@ -57,6 +59,7 @@ const HELP = `npm run derms -- COMMAND
   run RUN [--follow]            one run: steps, lines, proof, result
   cancel-run RUN --reason R     ask a run to stop
   schedules                     when jobs run by themselves, and what became of their last times
+  backups [--kind K]            every backup, newest first, and how far it is proven; exit code 1 when the newest is not
   schedule ACT SCHEDULE         show its last and next times, pause or resume it (--reason R), or trigger it now
   quarantine                    whether a restored database may control yet (lift --reason R)
   machine-tokens                tokens of CronJobs and scrapers: issue NAME --scope S --purpose P, revoke ID --reason R

@@ -11,6 +11,9 @@ export interface Finding {
     | 'control-loop'
     | 'setpoint-of-unknown-device'
     | 'setpoints-newer'
+    | 'backup-unknown'
+    | 'backup-gone'
+    | 'backup-untrusted'
     | 'not-compared';
   /** Id of what differs. */
   readonly subject: string;

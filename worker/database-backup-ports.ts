@@ -1,22 +1,9 @@
-import type { BackupCatalogue } from '../backups/catalogue';
 import type { DatabaseBackupPorts } from '../backups/database-ports';
 import { findBackupPrograms } from '../backups/postgres/programs';
 import type { BackupVault } from '../backups/vault';
 import type { Settings } from '../config/schema';
-import {
-  abandonDeletion,
-  addBackup,
-  addCheck,
-  beginDeletion,
-  endDeletion,
-  findBackup,
-  hasFailedSince,
-  listBackupsToCheck,
-  listKeptBackups,
-  unknownBackups,
-} from '../db/backups';
+import { backupCatalogue } from '../db/backup-catalogue';
 import type { Database } from '../db/pool';
-import { quarantineReason } from '../db/quarantine';
 
 const DAY_MS = 86_400_000;
 
@@ -64,18 +51,3 @@ function programsOf(settings: Settings): DatabaseBackupPorts['programs'] | strin
     return error instanceof Error ? error.message : String(error);
   }
 }
-
-/** The catalogue in Postgres. */
-export const backupCatalogue = (db: Database): BackupCatalogue => ({
-  add: (backup) => addBackup(db, backup),
-  addCheck: (check) => addCheck(db, check),
-  kept: (kind) => listKeptBackups(db, kind),
-  unknown: (backupIds) => unknownBackups(db, backupIds),
-  toCheck: (kind, most) => listBackupsToCheck(db, kind, most),
-  find: (backupId) => findBackup(db, backupId),
-  hasFailedSince: (jobName, takenAt) => hasFailedSince(db, jobName, takenAt),
-  heldBackBy: () => quarantineReason(db),
-  beginDeletion: (backupId, proof) => beginDeletion(db, backupId, proof),
-  endDeletion: (backupId) => endDeletion(db, backupId),
-  abandonDeletion: (backupId) => abandonDeletion(db, backupId),
-});

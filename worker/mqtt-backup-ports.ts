@@ -1,11 +1,11 @@
 import type { BackedUpBroker, MqttBackupPorts } from '../backups/mqtt/backup-ports';
 import { copyStore, type CopyOptions, type StoreCopy } from '../backups/mqtt/copy-store';
 import type { Settings } from '../config/schema';
+import { backupCatalogue } from '../db/backup-catalogue';
 import type { Database } from '../db/pool';
 import { findProgram } from '../servers/find-program';
 import type { BackupVault } from '../backups/vault';
 import { configuredBrokerStore } from './broker-store';
-import { backupCatalogue } from './database-backup-ports';
 
 const DAY_MS = 86_400_000;
 

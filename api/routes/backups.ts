@@ -27,7 +27,7 @@ const backupSchema = z
     deletedProof: z
       .record(z.string(), z.unknown())
       .nullable()
-      .describe('The newer backup and its check that let it go.'),
+      .describe('The newer backup and its check that let it go; after a restore, that it was not in storage any more.'),
   })
   .meta({ id: 'Backup' });
 

@@ -12,6 +12,8 @@ export interface ReconcilePorts {
   reconcileDispatches(traces: readonly DispatchTrace[]): Promise<Finding[]>;
   endPastDispatches(): Promise<Finding[]>;
   reconcileRuns(traces: readonly RunTrace[]): Promise<Finding[]>;
+  /** Compares with the storage of backups; null: none is set here, and a job does it later. Rejects when it cannot say. */
+  readonly reconcileBackups: (() => Promise<Finding[]>) | null;
   knownDevices(): Promise<ReadonlySet<string>>;
   /** Rejects when the broker cannot say. */
   withRetainedSetpoints<T>(
@@ -31,7 +33,7 @@ export interface ReconcileReport {
 }
 
 /**
- * Compares a restored database with Temporal and the broker; with `apply` it settles what can be settled. One that is
+ * Compares a restored database with Temporal, the broker and the storage of backups; with `apply` it settles what can be settled. One that is
  * away is an open finding, and the other is compared nevertheless. May be repeated.
  */
 export async function compare(
@@ -43,6 +45,7 @@ export async function compare(
     // After Temporal's word on how they have ended: the clock knows less.
     ...(await ports.endPastDispatches()),
     ...(await orNotCompared('the broker', () => withBroker(ports, Date.parse(dataAsOf), apply))),
+    ...(await withStorage(ports)),
   ];
   return { applied: apply, dataAsOf, findings, open: countOpen(findings) };
 }
@@ -90,3 +93,11 @@ async function withBroker(ports: ReconcilePorts, dataAsOfMs: number, apply: bool
     return findings;
   });
 }
+
+const withStorage = async ({ reconcileBackups }: ReconcilePorts): Promise<Finding[]> =>
+  reconcileBackups === null
+    ? [{ kind: 'not-compared', subject: 'storage', detail: NO_STORAGE, outcome: 'noted' }]
+    : orNotCompared('storage', reconcileBackups);
+
+const NO_STORAGE =
+  'BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS are not set here: job backup-verify compares with it each day';

@@ -10,7 +10,7 @@ import { job as backupRetention } from '../../jobs/backup-retention';
 import { job as backupVerify } from '../../jobs/backup-verify';
 import type { JobPorts } from '../../jobs/runner/ports';
 import { Registry } from '../../observability/metrics';
-import { backupCatalogue } from '../../worker/database-backup-ports';
+import { backupCatalogue } from '../../db/backup-catalogue';
 import { createDumpWorld, type DumpWorld } from '../adapter/backups/postgres/dump-world';
 import { createJobWorld, type JobWorld } from '../support/job-world';
 import { quietRuntime, workflowBundle } from '../support/runtime';

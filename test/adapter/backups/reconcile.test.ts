@@ -10,6 +10,7 @@ import { withClient } from '../../../backups/restore/admin-client';
 import { decideDispatch } from '../../../db/dispatch-admission';
 import { imposeQuarantine, liftQuarantine, readReconciliation } from '../../../db/quarantine';
 import type { Finding } from '../../../domain/reconciliation';
+import { newKeyEntry } from '../../../storage/encryption/key-ring';
 import { createWorkflowStarter } from '../../../temporal/workflow-starter';
 import { jobWorkflowId } from '../../../workflows/messages';
 import { addEv, addFeeder } from '../../support/fleet-rows';
@@ -45,9 +46,9 @@ afterEach(async () => {
   await database.drop();
 });
 
-async function reconcile(argv: string[], env: Record<string, string> = {}) {
+function start(argv: string[], env: Record<string, string> = {}) {
   const { postgres, mqtt: broker } = testServers();
-  const child = spawn(process.execPath, [BUILT, ...argv, '--json'], {
+  return spawn(process.execPath, [BUILT, ...argv, '--json'], {
     cwd: tmpdir(),
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -60,12 +61,29 @@ async function reconcile(argv: string[], env: Record<string, string> = {}) {
       ...env,
     },
   });
+}
+
+/** Ends the program by SIGKILL as soon as it has got so far. */
+async function killed(argv: string[], isThere: () => Promise<boolean>): Promise<void> {
+  const child = start(argv);
+  child.stdout.resume();
+  child.stderr.resume();
+  await eventually(async () => expect(await isThere()).toBe(true), 20_000, 1);
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+  expect(child.signalCode).toBe('SIGKILL');
+}
+
+async function reconcile(argv: string[], env: Record<string, string> = {}) {
+  const child = start(argv, env);
+
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number];
-  const { findings = [] } = (out === '' ? {} : JSON.parse(out)) as { findings?: Finding[] };
+  const report = (out === '' ? {} : JSON.parse(out)) as { findings?: Finding[] };
+  const findings = (report.findings ?? []).filter(({ subject }) => subject !== 'storage' || 'BACKUP_STORAGE' in env);
   return { code, err, found: findings.map(({ outcome, kind, subject }) => `${outcome} ${kind} ${subject}`), findings };
 }
 
@@ -211,6 +229,40 @@ describe('npm run reconcile', () => {
       expect(await readReconciliation(database.db)).toMatchObject({ applied: true, open: 1 });
     },
     30_000,
+  );
+
+  it("says that it could not compare with the storage of backups: one that is not the restore's leaves it open", async () => {
+    const env = { BACKUP_STORAGE: 'file:///nonexistent/backups', BACKUP_ENCRYPTION_KEYS: newKeyEntry('k1') };
+    const { code, found, findings } = await reconcile(['--apply'], env);
+    expect([code, found]).toEqual([3, ['open not-compared storage']]);
+    expect(findings[0]?.detail).toContain('does not hold backup b-1');
+  }, 30_000);
+
+  it.each([
+    ['a dispatch', 1],
+    ['everything', 2],
+  ])(
+    'goes on where it was killed, after %s',
+    async (_what, atLeast) => {
+      const starter = createWorkflowStarter(temporal.client);
+      const dispatches = Array.from({ length: 3 }, () => randomUUID());
+      for (const dispatchId of dispatches) {
+        const accepted = await accept(dispatchId);
+        await forget(dispatchId);
+        await starter.startDispatch(dispatchId, 'north', 'north: import ≤ 60 kW', { ...accepted });
+      }
+      await visible(3);
+      await killed(['--apply'], async () => {
+        const { rows } = await database.db.query('select 1 from dispatches');
+        return rows.length >= atLeast;
+      });
+      expect(await readReconciliation(database.db)).toBeNull();
+      await expect(lift()).rejects.toMatchObject({ code: 'RECONCILIATION_MISSING' });
+      expect((await reconcile(['--apply'])).code).toBe(0);
+      for (const dispatchId of dispatches) expect(await statesOf(dispatchId)).toEqual(['scheduled by reconcile']);
+      await lift();
+    },
+    60_000,
   );
 
   it('refuses a database that is not quarantined, and an option that it does not have', async () => {

@@ -1,13 +1,16 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { manifestKeyOf } from '../../../backups/manifest';
+import { createDirectoryStorage } from '../../../storage/directory';
 import { newKeyEntry } from '../../../storage/encryption/key-ring';
 import type { DumpManifest } from '../../../backups/manifest-schema';
 import { withClient } from '../../../backups/restore/admin-client';
 import { contentOf } from '../../../backups/restore/content-of';
+import { stockDump } from '../../support/stocked-backups';
 import { makeBackup } from '../../support/own-backup';
 import { createRestoreWorld, type RestoreWorld } from '../../support/restore-world';
 
@@ -77,6 +80,45 @@ describe('npm run restore', () => {
     expect(more).toEqual([]);
   });
 
+  it('names what is no backup, and never takes it for the latest', async () => {
+    const storage = createDirectoryStorage(join(world.folder, 'backups'));
+    const { object } = await stockDump({ storage, keyRing: world.keyRing }, '2030-01-01T02:15:00.000Z', {
+      content: false,
+    });
+    const half = await stockDump({ storage, keyRing: world.keyRing }, '2030-01-02T02:15:00.000Z', { manifest: false });
+    try {
+      const { out, err } = await restore(['--list']);
+      expect(out).toMatch(new RegExp(`CONTENT IS GONE +${object.key}`));
+      expect(err).toContain(`${half.object.key} has no manifest`);
+      const latest = await restore(['--latest', '--into', 'postgres://x:x@127.0.0.1:1/x']);
+      expect(latest.err).toContain(`as of ${backup.takenAt}`);
+    } finally {
+      await storage.remove(manifestKeyOf(object.key));
+      await storage.remove(half.object.key);
+    }
+  });
+
+  it('shows which key each backup needs, as the page of the key ring has it', async () => {
+    const page = readFileSync(join(__dirname, '../../../docs/runbooks/backup-key.md'), 'utf8');
+    const idsOfRing = `tr ',' '\\n' < "$BACKUP_ENCRYPTION_KEYS_FILE" | cut -d: -f1`;
+    expect(page).toContain(`\n${idsOfRing}\n`);
+    const file = join(world.folder, 'ring');
+    const newKey = newKeyEntry('k2');
+    writeFileSync(file, `${newKey},${world.keys}\n`);
+    const env = { BACKUP_ENCRYPTION_KEYS: undefined, BACKUP_ENCRYPTION_KEYS_FILE: file };
+    const ids = execFileSync('bash', ['-c', idsOfRing], { env: { ...process.env, BACKUP_ENCRYPTION_KEYS_FILE: file } });
+    expect(ids.toString()).toBe('k2\nk1\n');
+    expect((await restore(['--list'], env)).out).toMatch(/ k1 +signed/);
+    // The old key is lost: nothing is restored with the new one alone, and the list says what is missing.
+    const lost = { BACKUP_ENCRYPTION_KEYS: newKey };
+    expect((await restore(['--list'], lost)).out).toMatch(/ k1 +KEY IS NOT HERE/);
+    const refused = await restore(['--id', backup.backupId, '--into', target()], lost);
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      expect.stringContaining('which BACKUP_ENCRYPTION_KEYS does not hold'),
+    ]);
+  });
+
   it('restores the newest one into a database that is not there, equal in every row, and leaves it quarantined', async () => {
     const { code, err } = await restore(['--latest', '--into', target()]);
     expect(err).toContain(`as of ${backup.takenAt}`);
@@ -122,7 +164,7 @@ describe('npm run restore', () => {
     const { code, err } = await restore(['--latest', '--into', target(), '--yes'], { BACKUP_ENCRYPTION_KEYS: wrong });
     expect([code, err]).toEqual([
       1,
-      expect.stringContaining('none of the 2 backups in storage was signed with a key of this ring'),
+      expect.stringContaining('none of the 2 backups in storage is whole and was signed with a key of this ring'),
     ]);
     expect((await onServer(`select oid::text from pg_database where datname = '${database}'`)).rows).toEqual(rows);
   });

@@ -15,7 +15,7 @@ import { readToolchain } from '../../../local/toolchain';
 import { createDirectoryStorage } from '../../../storage/directory';
 import { newKeyEntry, parseKeyRing } from '../../../storage/encryption/key-ring';
 import { jobWorkflowId } from '../../../workflows/messages';
-import { backupCatalogue } from '../../../worker/database-backup-ports';
+import { backupCatalogue } from '../../../db/backup-catalogue';
 import { createJobWorld, type JobWorld } from '../../support/job-world';
 import { quietRuntime, workflowBundle } from '../../support/runtime';
 import { furnish, startFurnishedBroker, type FurnishedBroker } from '../backups/mqtt/furnished-broker';

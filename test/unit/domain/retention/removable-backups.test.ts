@@ -71,4 +71,14 @@ describe('letting backups go', () => {
       { numRuns: 500 },
     );
   });
+
+  it('keeps copies of a broker by age alone, and the newest proven one for good', () => {
+    const byAge: RetentionRule = { keepMs: 14 * DAY_MS, leastDaily: 0, leastWeekly: 0, leastNewest: 1 };
+    const of = (outcomes: string, newestAttemptFailed = false): string[] =>
+      removableBackups(nights(outcomes), byAge, { nowMs: NOW_MS, newestAttemptFailed }).map(({ backupId }) => backupId);
+    expect(of('vsdvvvvvvvvvvvvvvv')).toEqual(['night-17', 'night-16', 'night-15', 'night-14']);
+    expect(of(`v${'-'.repeat(60)}`)).toEqual([]);
+    expect(of(`vv${'-'.repeat(60)}`)).toEqual(['night-61']);
+    expect(of(`vv${'v'.repeat(20)}s`)).toEqual([]);
+  });
 });
