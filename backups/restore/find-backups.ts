@@ -2,12 +2,12 @@ import type { KeyRing, SignatureCheck } from '../../storage/encryption/key-ring'
 import type { ObjectStorage } from '../../storage/port';
 import { backupsOf } from '../backup-key';
 import { checkSignature, isManifestKey, manifestKeyOf, readManifest } from '../manifest';
-import type { DumpManifest } from '../manifest-schema';
+import type { BackupManifest, BaseManifest, DumpManifest } from '../manifest-schema';
 import { RestoreFailure } from './failure';
 
-/** A dump as storage itself tells of it: no database of ours is asked. */
-export interface FoundBackup {
-  readonly manifest: DumpManifest;
+/** A backup as storage itself tells of it: no database of ours is asked. */
+export interface FoundBackup<Manifest extends BackupManifest = DumpManifest> {
+  readonly manifest: Manifest;
   readonly signature: SignatureCheck;
 }
 
@@ -17,17 +17,31 @@ export interface UnreadableBackup {
   readonly why: string;
 }
 
+export interface FoundBackups<Manifest extends BackupManifest> {
+  readonly found: readonly FoundBackup<Manifest>[];
+  readonly unreadable: readonly UnreadableBackup[];
+}
+
 /** Every dump in storage, newest first. */
-export async function findBackups(
+export const findBackups = (storage: ObjectStorage, keyRing: KeyRing): Promise<FoundBackups<DumpManifest>> =>
+  findOfKind<DumpManifest>(storage, keyRing, 'dump');
+
+/** Every base backup in storage, newest first. */
+export const findBaseBackups = (storage: ObjectStorage, keyRing: KeyRing): Promise<FoundBackups<BaseManifest>> =>
+  findOfKind<BaseManifest>(storage, keyRing, 'base');
+
+async function findOfKind<Manifest extends BackupManifest>(
   storage: ObjectStorage,
   keyRing: KeyRing,
-): Promise<{ readonly found: readonly FoundBackup[]; readonly unreadable: readonly UnreadableBackup[] }> {
-  const found: FoundBackup[] = [];
+  kind: Manifest['kind'],
+): Promise<FoundBackups<Manifest>> {
+  const found: FoundBackup<Manifest>[] = [];
   const unreadable: UnreadableBackup[] = [];
-  for (const key of await objectKeys(storage)) {
+  const isWanted = (manifest: BackupManifest): manifest is Manifest => manifest.kind === kind;
+  for (const key of await objectKeys(storage, kind)) {
     try {
       const manifest = await readManifest(storage, key);
-      if (manifest.kind === 'dump') found.push({ manifest, signature: checkSignature(keyRing, manifest) });
+      if (isWanted(manifest)) found.push({ manifest, signature: checkSignature(keyRing, manifest) });
     } catch (error) {
       unreadable.push({ key, why: error instanceof Error ? error.message : String(error) });
     }
@@ -35,10 +49,10 @@ export async function findBackups(
   return { found: found.sort((a, b) => (a.manifest.takenAt < b.manifest.takenAt ? 1 : -1)), unreadable };
 }
 
-async function objectKeys(storage: ObjectStorage): Promise<string[]> {
+async function objectKeys(storage: ObjectStorage, kind: BackupManifest['kind']): Promise<string[]> {
   const keys: string[] = [];
   const suffix = manifestKeyOf('').length;
-  for await (const { key } of storage.list(backupsOf('dump'))) if (isManifestKey(key)) keys.push(key.slice(0, -suffix));
+  for await (const { key } of storage.list(backupsOf(kind))) if (isManifestKey(key)) keys.push(key.slice(0, -suffix));
   return keys;
 }
 

@@ -22,6 +22,8 @@ export interface ArchivingPostgres {
   /** Everything of the test lies below it; who runs PostgreSQL may enter it. */
   readonly folder: string;
   readonly storage: ObjectStorage;
+  /** As `BACKUP_ENCRYPTION_KEYS`. */
+  readonly keys: string;
   readonly keyRing: KeyRing;
   readonly server: PostgresServer;
   readonly restoreCommand: string;
@@ -80,6 +82,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
   return {
     folder,
     storage,
+    keys,
     keyRing,
     server,
     restoreCommand: `${command} restore %f %p`,
