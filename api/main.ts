@@ -13,6 +13,7 @@ import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
+import { readArchiver } from '../db/archiver';
 import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
@@ -22,6 +23,7 @@ import { createApp } from './app';
 import { createAuthentication } from './auth/authentication';
 import { createLoginBackOff } from './auth/login-back-off';
 import { createTokens } from './auth/tokens';
+import { registerArchiverMetrics } from './health/archiver-metrics';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createStreamPlaces } from './stream-places';
@@ -91,6 +93,11 @@ async function main(): Promise<void> {
     registry,
     () => readBackupTimes(probes),
     BACKUP_KINDS,
+    () => performance.now(),
+  );
+  registerArchiverMetrics(
+    registry,
+    () => readArchiver(probes),
     () => performance.now(),
   );
   registerRestoreMetrics(
