@@ -5,7 +5,7 @@ export interface BackupCatalogue {
   addCheck(check: BackupCheck): Promise<number>;
   /** Still in storage, newest first. */
   kept(kind: 'dump' | 'base'): Promise<KeptBackup[]>;
-  /** Dumps due for another look, longest ago first. */
+  /** Backups of the database that are due for another look, longest ago first. */
   toCheck(most: number): Promise<KeptBackup[]>;
   /** null when there is none that can still be looked at. */
   find(backupId: string): Promise<KeptBackup | null>;
@@ -20,7 +20,7 @@ export interface BackupCatalogue {
 
 export interface CataloguedBackup {
   readonly backupId: string;
-  readonly kind: 'dump' | 'base';
+  readonly kind: 'dump' | 'base' | 'mqtt';
   readonly key: string;
   readonly runId: string;
   readonly takenAtMs: number;
@@ -38,6 +38,7 @@ export interface BackupCheck {
 
 export interface KeptBackup {
   readonly backupId: string;
+  readonly kind: 'dump' | 'base' | 'mqtt';
   readonly key: string;
   /** ISO 8601, UTC. */
   readonly takenAt: string;

@@ -157,17 +157,17 @@ export async function readBackup(db: Queryable, backupId: string): Promise<Backu
 /** Dumps and base backups that are due for another look: those never looked at, then those looked at longest ago. */
 export async function listBackupsToCheck(db: Queryable, most: number): Promise<BackupRecord[]> {
   const { rows } = await db.query<BackupRecord>(
-    `select ${COLUMNS} from backups where deleted_proof is null and kind = 'dump'
+    `select ${COLUMNS} from backups where deleted_proof is null and kind in ('dump', 'base')
       order by backups.checked_at nulls first, taken_at limit $1`,
     [most],
   );
   return rows;
 }
 
-/** null when there is no such dump, or it is let go. */
+/** null when there is no such dump or base backup, or it is let go. */
 export async function findBackup(db: Queryable, backupId: string): Promise<BackupRecord | null> {
   const { rows } = await db.query<BackupRecord>(
-    `select ${COLUMNS} from backups where backup_id = $1 and kind = 'dump' and deleted_proof is null`,
+    `select ${COLUMNS} from backups where backup_id = $1 and kind in ('dump', 'base') and deleted_proof is null`,
     [backupId],
   );
   return rows[0] ?? null;

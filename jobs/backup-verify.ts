@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { readBaseManifest } from '../backups/base/verify-base';
 import type { KeptBackup } from '../backups/catalogue';
+import { archiveCoverage } from '../backups/wal/coverage';
+import { formatLsn } from '../domain/wal-names';
 import { JobFailure, JobSkipped, type JobContext } from './runner/context';
-import { checkDump, databaseBackup } from './runner/database-backup';
+import { checkBackup, databaseBackup } from './runner/database-backup';
 import { defineJob } from './runner/declaration';
 
 const HOUR_S = 3_600;
@@ -24,9 +27,9 @@ export const job = defineJob({
   run: async (order, context) => {
     const backups = await chosen(order, context);
     const looked = [];
-    for (const backup of backups) looked.push({ backupId: backup.backupId, ...(await checkDump(context, backup)) });
+    for (const backup of backups) looked.push({ backupId: backup.backupId, ...(await checkBackup(context, backup)) });
     const failed = looked.filter(({ verdict }) => verdict === 'failed');
-    if (failed.length === 0) return { looked };
+    if (failed.length === 0) return { looked, archive: await lookAtArchive(context) };
     const told = failed.map(({ backupId, faults }) => `${backupId}: ${faults.join(', ')}`).join('; ');
     throw new JobFailure('BACKUP_VERIFICATION_FAILED', told);
   },
@@ -40,6 +43,33 @@ async function chosen({ backupId, most }: z.output<typeof input>, context: JobCo
     throw new JobSkipped('there is no backup to look at');
   }
   const found = await catalogue.find(backupId);
-  if (found === null) throw new JobFailure('BACKUP_NOT_FOUND', `there is no dump ${backupId} in storage`);
+  if (found === null) throw new JobFailure('BACKUP_NOT_FOUND', `there is no backup ${backupId} in storage`);
   return [found];
+}
+
+/** A result has a size limit. */
+const MOST_NAMED = 20;
+
+/**
+ * How far the archived log leads from the newest base backup; null while there is none.
+ *
+ * @throws {JobFailure} WAL_ARCHIVE_GAP: no moment after the gap can be recovered to, until there is a base backup after it.
+ */
+async function lookAtArchive(context: JobContext) {
+  const { storage, keyRing, catalogue } = databaseBackup(context);
+  const newest = (await catalogue.kept('base')).find(({ proofCheckId }) => proofCheckId !== null);
+  if (newest === undefined) return null;
+  const { server, ...base } = await readBaseManifest({ storage }, newest.key, context.signal);
+  const { systemIdentifier: systemId, timeline } = server;
+  const { reachesLsn, gaps } = await archiveCoverage({ storage, keyRing, systemId }, { ...base, timeline });
+  const reaches = reachesLsn === null ? null : formatLsn(reachesLsn);
+  const seen = { from: base.startLsn, reaches, missing: gaps.length, gaps: gaps.slice(0, MOST_NAMED) };
+  await context.evidence('wal-archive', { backupId: newest.backupId, ...seen });
+  const [first] = gaps;
+  if (first === undefined) return seen;
+  const more = gaps.length === 1 ? '' : ` and ${String(gaps.length - 1)} more`;
+  throw new JobFailure(
+    'WAL_ARCHIVE_GAP',
+    `${first}${more} of the log after base backup ${newest.backupId} is not in the archive, though later files are`,
+  );
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { backupKeyOf } from '../backups/backup-key';
 import { takeDump } from '../backups/postgres/take-dump';
-import { retainBackups, type Retained } from '../backups/retain-backups';
+import type { Retained } from '../backups/retain-backups';
 import { JobFailure, type JobContext } from './runner/context';
-import { asCatalogued, checkDump, databaseBackup, type CheckedDump } from './runner/database-backup';
+import { asCatalogued, checkBackup, databaseBackup, type CheckedBackup } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
+import { retainDumps } from './runner/retention';
 
 const HOUR_S = 3_600;
 const DAY_MS = 86_400_000;
@@ -84,20 +85,17 @@ async function dump(context: JobContext): Promise<Dumped> {
   return dumped;
 }
 
-async function verify(context: JobContext): Promise<CheckedDump> {
-  const checked = await checkDump(context, context.results['dump'] as Dumped); // what that step answered
+async function verify(context: JobContext): Promise<CheckedBackup> {
+  const checked = await checkBackup(context, { ...(context.results['dump'] as Dumped), kind: 'dump' }); // what that step answered
   if (checked.verdict === 'passed') return checked;
   throw new JobFailure('BACKUP_VERIFICATION_FAILED', checked.faults.join('; '));
 }
 
 async function retain(
   context: JobContext,
-): Promise<Dumped & { readonly verification: CheckedDump; readonly retention: Retained }> {
-  const ports = databaseBackup(context);
-  const nowMs = context.ports.now().getTime();
-  const order = { kind: 'dump', jobName: context.jobName, rule: ports.rules.dump, nowMs, dryRun: false } as const;
-  const retention = await retainBackups(ports, order);
+): Promise<Dumped & { readonly verification: CheckedBackup; readonly retention: Retained }> {
+  const retention = await retainDumps(context, { dryRun: false });
   context.log.info(retention, 'old dumps looked through');
   const dumped = context.results['dump'] as Dumped; // as above
-  return { ...dumped, verification: context.results['verify'] as CheckedDump, retention };
+  return { ...dumped, verification: context.results['verify'] as CheckedBackup, retention };
 }

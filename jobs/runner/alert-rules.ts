@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids';
-import type { DeploymentKind, JobCatalogue, JobDeclaration } from './declaration';
+import type { DeploymentKind, JobAlert, JobCatalogue, JobDeclaration } from './declaration';
 
 const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
 # Where the runbooks are served: set \`runbooks\` among global.external_labels of Prometheus. Without it links are paths
@@ -35,6 +35,7 @@ const rulesOf = (job: JobDeclaration): AlertRule[] => [
   ...(job.freshness === null ? [] : [notFresh(job, job.freshness.objective)]),
   ...(hasSchedule(job) ? [missedTicks(job)] : []),
   failed(job),
+  ...(job.alerts ?? []).map((alert) => declared(job, alert)),
 ];
 
 const hasSchedule = ({ schedule }: JobDeclaration): boolean =>
@@ -63,6 +64,14 @@ const failed = ({ name, runbook }: JobDeclaration): AlertRule => ({
   expr: `max by (job) (increase(derms_job_runs_total{job="${name}",outcome=~"failed|terminated"}[1h])) > 0`,
   labels: { severity: 'warning', job: name },
   annotations: annotate(`A run of ${name} has failed in the last hour.`, runbook),
+});
+
+const declared = ({ name: job, runbook }: JobDeclaration, alert: JobAlert): AlertRule => ({
+  alert: alert.name,
+  expr: alert.expr,
+  for: alert.holdsFor,
+  labels: { severity: alert.severity, job },
+  annotations: annotate(alert.summary, runbook),
 });
 
 const supervisorMissed: AlertRule = {

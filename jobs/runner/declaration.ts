@@ -17,6 +17,8 @@ export interface JobDeclaration<Schema extends z.ZodType = z.ZodType> {
   readonly concurrency: JobConcurrency;
   /** What must hold all the time, judged by the last run that succeeded; null when there is no such promise. */
   readonly freshness: JobFreshness | null;
+  /** What else a person must hear of, beside what is alerted of every job. */
+  readonly alerts?: readonly JobAlert[];
   /** Page below docs/runbooks/. */
   readonly runbook: `${string}.md`;
   /** In order, each a durable activity: what is done is not done again when a worker dies. */
@@ -45,6 +47,17 @@ export interface JobFreshness {
   /** For people: `a verified backup younger than 26 h`. */
   readonly objective: string;
   readonly withinSeconds: number;
+}
+
+export interface JobAlert {
+  /** `DermsWalNotArchived`: one name in all of them. */
+  readonly name: string;
+  /** In PromQL; metrics that it names are there from the first scrape. */
+  readonly expr: string;
+  /** It must hold this long: `15m`. */
+  readonly holdsFor: string;
+  readonly severity: 'critical' | 'warning';
+  readonly summary: string;
 }
 
 export interface JobStep<Input> {
