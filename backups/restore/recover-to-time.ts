@@ -2,7 +2,7 @@ import { appendFileSync, chownSync, lchownSync, mkdirSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { canEnter, unprivilegedUser, type OsUser } from '../../servers/os-user';
-import { makeRunFolder } from '../../servers/run-folder';
+import { makeRunFolder, sweepRunFolders } from '../../servers/run-folder';
 import { StorageError } from '../../storage/storage-error';
 import type { BasePrograms } from '../base/programs';
 import { unpackBase, verifyCluster } from '../base/unpack-base';
@@ -59,7 +59,8 @@ export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): P
   await refuseUnreachable(ports, order);
   const runAs = unprivilegedUser('postgres');
   claim(directory, runAs);
-  const work = makeRunFolder(tmpdir(), 'derms-recovery-');
+  await sweepRunFolders(tmpdir(), PREFIX, []); // the server of a recovery that was killed is ended
+  const work = makeRunFolder(tmpdir(), PREFIX);
   try {
     onStep('unpacking the base backup');
     await unpackWhole(ports, order);
@@ -75,6 +76,9 @@ export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): P
     if (runAs) chownSync(workFolder, runAs.uid, runAs.gid);
     const server = await startRecovery({
       ...{ ...order, tools, directory, workFolder, superuser: base.superuser, runAs, restoreCommand, environment },
+      onSpawn: ({ name, pid }) => {
+        work.record.add(name, pid);
+      },
     });
     return await settle(ports, order, server);
   } catch (error) {
@@ -84,6 +88,8 @@ export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): P
     work.remove();
   }
 }
+
+const PREFIX = 'derms-recovery-';
 
 /** Before hours are spent: nothing archived leads beyond the base backup. */
 async function refuseUnreachable(ports: RecoverPorts, { base, target, timeline }: RecoverOrder): Promise<void> {

@@ -21,6 +21,7 @@ export interface RecoveryOptions {
   /** What `restoreCommand` needs to know: storage and keys. */
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  readonly onSpawn: (child: ChildProcess) => void;
   /** Name of the file of the log that was fetched last. */
   readonly onFile: (name: string) => void;
 }
@@ -71,6 +72,7 @@ export async function startRecovery(options: RecoveryOptions): Promise<Recovered
     stopSignal: 'SIGINT',
     ...(runAs && { runAs: { uid: runAs.uid, gid: runAs.gid } }),
   });
+  options.onSpawn(child);
   const access = { host: files.socket, port: PORT, user: superuser, password: '', database: 'postgres' };
   try {
     await untilReady(child, () => isOpen(access, readLog(), options.onFile), { withinMs: WITHIN_MS, signal });

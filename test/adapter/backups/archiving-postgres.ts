@@ -38,7 +38,8 @@ export interface ArchivingPostgres {
 
 export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
   const osUser = unprivilegedUser('postgres');
-  const folder = mkdtempSync(join(tmpdir(), 'derms-test-wal-'));
+  // Not `derms-test-`: what lies below that name without a run's record is swept by the next test run.
+  const folder = mkdtempSync(join(tmpdir(), 'derms-archiving-'));
   chmodSync(folder, 0o711);
   const backups = join(folder, 'backups');
   mkdirSync(join(backups, '.parts'), { recursive: true, mode: 0o700 });
