@@ -15,12 +15,14 @@ import { withFreshness } from '../jobs/runner/freshness-override';
 import { loadJobs } from '../jobs/runner/load-jobs';
 import { deployedSchedules } from '../jobs/runner/schedules';
 import { createLogger, type Logger } from '../observability/logger';
+import { readArchiver } from '../db/archiver';
 import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { createApp } from './app';
+import { registerArchiverMetrics } from './health/archiver-metrics';
 import { createRefusalSums } from './audit/refusal-sums';
 import { readCredentials } from './auth/credentials';
 import { openAuthentication } from './auth/open-authentication';
@@ -99,6 +101,11 @@ async function main(): Promise<void> {
     registry,
     () => readBackupTimes(probes),
     BACKUP_KINDS,
+    () => performance.now(),
+  );
+  registerArchiverMetrics(
+    registry,
+    () => readArchiver(probes),
     () => performance.now(),
   );
   registerRestoreMetrics(

@@ -113,14 +113,24 @@ export const baseManifestSchema = z.strictObject({
   ...common,
   kind: z.literal('base'),
   server: serverSchema,
-  /** The archive before it was encrypted. */
+  /** The tar archive as pg_basebackup wrote it: what `zstd -d` gives. */
   archive: contentSchema,
+  /** The same behind zstd: what decryption gives. */
+  compressed: contentSchema,
   /** A recovery needs the log from here … */
   startLsn: lsnSchema,
   /** … to here before the server is consistent. */
   stopLsn: lsnSchema,
   /** First file of the log that has to be kept for it. */
   startWalFile: z.string(),
+  /** Of each file of the log, as `initdb` was told: 16 MiB unless it was told otherwise. */
+  segmentBytes: z
+    .number()
+    .int()
+    .min(1024 ** 2)
+    .max(1024 ** 3),
+  /** The role that the cluster was made with: one that recovery can log in as, whatever it is called. */
+  superuser: z.string(),
 });
 
 /** Written once a broker was started on the copy. It holds no message and no name of a client. */

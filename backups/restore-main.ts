@@ -4,45 +4,43 @@ import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { loadSomeSettings } from '../config/load';
+import type { Settings } from '../config/schema';
 import { prepareRestored } from '../db/prepare-restored';
 import { parseKeyRing } from '../storage/encryption/key-ring';
 import { STORAGE_SETTINGS } from '../storage/location';
 import { openStorage } from '../storage/open-storage';
 import { contentOf } from './restore/content-of';
-import { findBackupPrograms } from './postgres/programs';
+import { findBackupPrograms, type BackupPrograms } from './postgres/programs';
 import type { PostgresAccess } from './postgres/server';
 import { withClient } from './restore/admin-client';
 import { RestoreFailure } from './restore/failure';
-import { chooseBackup, findBackups } from './restore/find-backups';
+import { chooseBackup, findBackups, findBaseBackups } from './restore/find-backups';
 import { progressLine } from './restore/progress-line';
 import { restoreInto, type RestoredInto } from './restore/restore-into';
 import { backupTable } from './restore/backup-table';
 import { accessOf } from './restore/target-url';
-import type { DumpManifest } from './manifest-schema';
+import { toTimeCommand } from './restore/to-time-command';
+import type { BaseManifest, DumpManifest } from './manifest-schema';
 
 const USAGE = `npm run restore -- --list
 npm run restore -- --latest | --id BACKUP  [--into postgres://user:password@host:port/database] [--yes]
+npm run restore -- --to-time TIME --into-directory DIR  [--id BASE] [--timeline N]
 
-  --list    what is in storage
-  --latest  the newest backup; --id takes a backup's id or its key
-  --into    default: DB_NAME at DB_DIRECT_HOST (DB_HOST), as DB_ADMIN_USER
-  --yes     replace what is there without asking; it is kept under another name
+  --list            what is in storage
+  --latest          the newest dump; --id takes a backup's id or its key
+  --into            default: DB_NAME at DB_DIRECT_HOST (DB_HOST), as DB_ADMIN_USER
+  --yes             replace what is there without asking; it is kept under another name
+  --to-time         the whole cluster as it was at a moment (2026-11-25T18:30:00Z), from a base backup and the archived log
+  --into-directory  absent or empty: becomes that cluster
+  --timeline        default: the latest
 
 Needs BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS, and neither the API nor Temporal nor the database that is lost.
 What was restored stands quarantined: docs/runbooks/restore.md.`;
 
 /** `npm run restore`: for the night when everything is down. */
 async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      ...{ list: { type: 'boolean', default: false }, latest: { type: 'boolean', default: false } },
-      ...{ id: { type: 'string' }, into: { type: 'string' }, yes: { type: 'boolean', default: false } },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const wanted = values.latest ? 'latest' : values.id;
-  if (values.help || (!values.list && (wanted === undefined || (values.latest && values.id !== undefined)))) {
+  const values = parsed(argv);
+  if (values.help || !isWellPut(values)) {
     process.stderr.write(`${USAGE}\n`);
     return values.help ? 0 : 2;
   }
@@ -54,28 +52,26 @@ async function main(argv: readonly string[]): Promise<number> {
   const keyRing = parseKeyRing(settings.BACKUP_ENCRYPTION_KEYS);
   const storage = await openStorage(settings);
   say(`Looking in ${storage.description}`);
+  const stop = stopOnSignal();
+  const { 'to-time': toTime, 'into-directory': intoDirectory } = values;
+  if (toTime !== undefined && intoDirectory !== undefined) {
+    const ports = { storage, keyRing, programs: programsOf(settings), settings, prepare: quarantineRecovered, say };
+    const options = { toTime, intoDirectory, base: values.id, timeline: values.timeline, signal: stop.signal };
+    await toTimeCommand(ports, options);
+    return 0;
+  }
   const { found, unreadable, withoutManifest } = await findBackups({ storage, keyRing });
   for (const { key, why } of unreadable) say(`  ! ${key}: ${why}`);
   for (const key of withoutManifest) say(`  ! ${key} has no manifest: it was never finished, or is being made`);
   if (values.list) {
     process.stdout.write(`${backupTable(found)}\n`);
+    const bases = (await findBaseBackups({ storage, keyRing })).found;
+    if (bases.length > 0) process.stdout.write(`\nBase backups, for --to-time:\n${backupTable(bases)}\n`);
     return 0;
   }
-  const backup = chooseBackup(found, wanted ?? 'latest');
-  const programs = findBackupPrograms({
-    postgresBin: settings.POSTGRES_BIN_DIR,
-    postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
-    zstd: settings.ZSTD_PATH,
-    zstdLibraries: settings.ZSTD_LIBRARY_PATH,
-    longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
-  });
+  const backup = chooseBackup(found, values.id ?? 'latest');
+  const programs = programsOf(settings);
   const target = accessOf(values.into ?? targetOfSettings());
-  const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => {
-      stop.abort(new Error(`stopped by ${name}; the database is as it was`));
-    });
-
   say(`Restoring ${backup.object.key}`);
   say(
     `  as of ${backup.takenAt}, ${megabytes(backup.object.bytes)} stored, database of ${megabytes(backup.database.bytes)}`,
@@ -105,6 +101,25 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
+const parsed = (argv: readonly string[]) =>
+  parseArgs({
+    args: [...argv],
+    options: {
+      ...{ list: { type: 'boolean', default: false }, latest: { type: 'boolean', default: false } },
+      ...{ id: { type: 'string' }, into: { type: 'string' }, yes: { type: 'boolean', default: false } },
+      ...{ 'to-time': { type: 'string' }, 'into-directory': { type: 'string' }, timeline: { type: 'string' } },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+
+/** Exactly one thing is asked for, with all that it takes. */
+function isWellPut(values: ReturnType<typeof parsed>): boolean {
+  const { list, latest, id, into, timeline, 'to-time': toTime, 'into-directory': directory } = values;
+  if (toTime !== undefined || directory !== undefined)
+    return toTime !== undefined && directory !== undefined && !list && !latest && into === undefined;
+  return timeline === undefined && (list || latest !== (id !== undefined));
+}
+
 const KEYS = ['BACKUP_ENCRYPTION_KEYS'] as const;
 const PROGRAMS = [
   'POSTGRES_BIN_DIR',
@@ -113,6 +128,32 @@ const PROGRAMS = [
   'ZSTD_LIBRARY_PATH',
   'BACKUP_SILENCE_TIMEOUT_MS',
 ] as const;
+
+const programsOf = (settings: Pick<Settings, (typeof PROGRAMS)[number]>): BackupPrograms =>
+  findBackupPrograms({
+    postgresBin: settings.POSTGRES_BIN_DIR,
+    postgresLibraries: settings.POSTGRES_LIBRARY_PATH,
+    zstd: settings.ZSTD_PATH,
+    zstdLibraries: settings.ZSTD_LIBRARY_PATH,
+    longestSilenceMs: settings.BACKUP_SILENCE_TIMEOUT_MS,
+  });
+
+function stopOnSignal(): AbortController {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      stop.abort(new Error(`stopped by ${name}; what was there is as it was`));
+    });
+  return stop;
+}
+
+/** The application's database in a cluster that was recovered to a moment. */
+async function quarantineRecovered(access: PostgresAccess, base: BaseManifest, target: Date): Promise<void> {
+  const { DB_NAME: database } = loadSomeSettings(['DB_NAME'], process.env);
+  const by = `recovery by ${userInfo().username}`;
+  const from = { backupId: base.backupId, takenAt: target.toISOString(), by, ...applicationRole() };
+  await withClient({ ...access, database }, 'derms-restore', (client) => prepareRestored(client, from));
+}
 
 function targetOfSettings(): PostgresAccess {
   const settings = loadSomeSettings(

@@ -1,12 +1,11 @@
 import { decrypt } from '../storage/encryption/decrypt';
-import { DecryptionError } from '../storage/encryption/decryption-error';
-import { StorageError } from '../storage/storage-error';
+import { faultOf, measuredFaults, signatureFaults, timed, verdictOf, type BackupVerdict } from './verdict';
 import type { BackupVault } from './vault';
-import { checkSignature, readManifest } from './manifest';
+import { readManifest } from './manifest';
 import type { BackupManifest, DumpManifest } from './manifest-schema';
 import { Measure } from './measured';
 import { bareEnvironment, postgresTool, silenceOf, type BackupPrograms } from './postgres/programs';
-import { ProgramError, programText, runProgram, streamProgram } from './run-program';
+import { programText, runProgram, streamProgram } from './run-program';
 import { DermsError } from '../domain/errors';
 
 export interface VerifyPorts extends BackupVault {
@@ -14,10 +13,7 @@ export interface VerifyPorts extends BackupVault {
 }
 
 /** What was seen of a stored dump; JSON-safe. */
-export interface DumpVerdict {
-  readonly verdict: 'passed' | 'failed';
-  /** What is wrong with it, each in a sentence; empty when it passed. */
-  readonly faults: readonly string[];
+export interface DumpVerdict extends BackupVerdict {
   readonly manifest: DumpManifest | null;
   readonly seconds: { readonly decode: number; readonly list: number };
 }
@@ -39,7 +35,7 @@ export async function verifyDump(
   const faults: string[] = [];
   try {
     manifest = dumpOnly(await readManifest(ports.storage, key, { signal }), key);
-    faults.push(...signatureFaults(ports, manifest));
+    faults.push(...signatureFaults(ports.keyRing, manifest));
     faults.push(
       ...(await timed(seconds, 'decode', () => decodeFaults(ports, manifest as DumpManifest, signal, onProgress))),
     );
@@ -48,31 +44,13 @@ export async function verifyDump(
     signal.throwIfAborted();
     faults.push(faultOf(error));
   }
-  return { verdict: faults.length === 0 ? 'passed' : 'failed', faults, manifest, seconds };
+  return { verdict: verdictOf(faults), faults, manifest, seconds };
 }
 
 function dumpOnly(manifest: BackupManifest, key: string): DumpManifest {
   if (manifest.kind === 'dump') return manifest;
   throw new DermsError('BACKUP_UNREADABLE', `${key} is a ${manifest.kind}, not a dump`);
 }
-
-/** Of what was read, and was not what it should be; anything else is passed on. */
-function faultOf(error: unknown): string {
-  const isVerdict =
-    error instanceof DecryptionError ||
-    (error instanceof ProgramError && error.exitSignal === null) ||
-    (error instanceof StorageError && (error.reason === 'missing' || error.reason === 'damaged')) ||
-    (error instanceof DermsError && error.code === 'BACKUP_UNREADABLE');
-  if (isVerdict) return error.message;
-  throw error;
-}
-
-const signatureFaults = ({ keyRing }: VerifyPorts, manifest: DumpManifest): string[] => {
-  const check = checkSignature(keyRing, manifest);
-  return check === 'valid'
-    ? []
-    : [`the signature of the manifest is ${check === 'invalid' ? 'false' : 'of an unknown key'}`];
-};
 
 async function decodeFaults(
   ports: VerifyPorts,
@@ -93,15 +71,9 @@ async function decodeFaults(
     signal,
   });
   return [
-    ...measuredFaults('the stored object', object, manifest.object),
-    ...measuredFaults('the dump', dump, manifest.dump),
+    ...measuredFaults('the stored object', object.end(), manifest.object),
+    ...measuredFaults('the dump', dump.end(), manifest.dump),
   ];
-}
-
-function measuredFaults(what: string, measure: Measure, expected: { bytes: number; sha256: string }): string[] {
-  const { bytes, sha256 } = measure.end();
-  if (bytes !== expected.bytes) return [`${what} has ${String(bytes)} bytes instead of ${String(expected.bytes)}`];
-  return sha256 === expected.sha256 ? [] : [`${what} has another sha256 than the manifest says`];
 }
 
 async function contentsFaults(ports: VerifyPorts, manifest: DumpManifest, signal: AbortSignal): Promise<string[]> {
@@ -146,16 +118,3 @@ const restoreProgram = ({ programs }: VerifyPorts) => ({
   env: bareEnvironment(programs.postgres),
   silence: silenceOf(programs),
 });
-
-async function timed<Step extends string, T>(
-  seconds: Record<Step, number>,
-  step: Step,
-  work: () => Promise<T>,
-): Promise<T> {
-  const began = performance.now();
-  try {
-    return await work();
-  } finally {
-    seconds[step] = Math.round(performance.now() - began) / 1000;
-  }
-}

@@ -370,7 +370,7 @@ export const settings = {
     .min(1)
     .optional()
     .describe(
-      "Where a drill makes its own cluster; needs twice the database's size. Default the system's folder for temporary files.",
+      "Where a drill makes its own cluster and base backups are unpacked to be looked at; needs twice the database's size. Default the system's folder for temporary files.",
     ),
   RESTORE_DRILL_MAX_GB: decimal(0, 1e6)
     .default(20)

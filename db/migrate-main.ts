@@ -38,8 +38,10 @@ async function main(): Promise<void> {
         { dbHost: host },
         'the database is not ours to mark: restore drills cannot tell what deployment it serves',
       );
-    if (settings.BACKUP_DB_USER !== undefined && settings.BACKUP_DB_PASSWORD !== undefined)
-      await ensureBackupRole(client, settings.BACKUP_DB_USER, settings.BACKUP_DB_PASSWORD);
+    const { BACKUP_DB_USER: backupRole, BACKUP_DB_PASSWORD: backupPassword } = settings;
+    if (backupRole !== undefined && backupPassword !== undefined)
+      if (!(await ensureBackupRole(client, backupRole, backupPassword)))
+        log.warn({ dbHost: host, backupRole }, 'we may not give it REPLICATION: no base backup can be taken');
     log.info({ dbHost: host, applied }, applied.length > 0 ? 'schema migrated' : 'schema is up to date');
   } finally {
     await client.end();

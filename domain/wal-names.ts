@@ -23,6 +23,29 @@ export function parseWalName(name: string): WalFile | null {
   return { kind, timeline: parseInt(timeline, 16), place };
 }
 
+export const walSegmentName = (timeline: number, place: string): string => hex8(BigInt(timeline)) + place;
+
+/** A timeline, from where it leaves the one before it. */
+export interface TimelineStretch {
+  readonly timeline: number;
+  readonly fromLsn: bigint;
+}
+
+/**
+ * How a timeline came about, oldest stretch first and itself last.
+ *
+ * @param history what its history file says: a line for each timeline that was left, and where.
+ */
+export function timelinePath(timeline: number, history: string): TimelineStretch[] {
+  const path: TimelineStretch[] = [];
+  let fromLsn = 0n;
+  for (const [, left, at] of history.matchAll(/^\s*(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/gim)) {
+    path.push({ timeline: Number(left), fromLsn });
+    fromLsn = parseLsn(String(at));
+  }
+  return [...path, { timeline, fromLsn }];
+}
+
 /** A position in the log, as in `0/2000028`. */
 export function parseLsn(lsn: string): bigint {
   const [, high, low] = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(lsn) ?? [];

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { retainBackups } from '../backups/retain-backups';
-import { databaseBackup } from './runner/database-backup';
 import { defineJob } from './runner/declaration';
+import { retainBases, retainDumps } from './runner/retention';
 
-/** Lets old dumps go, or says which would; `db-backup` does the same at its end. */
+/** Lets old backups go, or says which would; `db-backup` and `base-backup` do the same at their ends. */
 export const job = defineJob({
   name: 'backup-retention',
-  purpose: 'Removes dumps that are past their time, or says which would be.',
+  purpose:
+    'Removes dumps and base backups that are past their time, and the log that no kept base backup needs; or says which would be.',
   input: z.strictObject({
     dryRun: z.boolean().default(true).describe('true: only say what would be removed, and by which proof.'),
   }),
@@ -16,9 +16,8 @@ export const job = defineJob({
   runbook: 'backup-retention.md',
   attemptSeconds: 3_600,
   attempts: 3,
-  run: ({ dryRun }, context) => {
-    const ports = databaseBackup(context);
-    const nowMs = context.ports.now().getTime();
-    return retainBackups(ports, { kind: 'dump', jobName: 'db-backup', rule: ports.rules.dump, nowMs, dryRun });
-  },
+  run: async ({ dryRun }, context) => ({
+    dump: await retainDumps(context, { dryRun }),
+    ...(await retainBases(context, { dryRun })),
+  }),
 });

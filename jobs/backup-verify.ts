@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { adoptBackups, type Adopted } from '../backups/adopt-backups';
 import type { KeptBackup } from '../backups/catalogue';
+import { readBaseManifest } from '../backups/base/verify-base';
 import { verifyCopy } from '../backups/mqtt/verify-copy';
+import { archiveCoverage } from '../backups/wal/coverage';
+import { formatLsn } from '../domain/wal-names';
 import { JobFailure, JobSkipped, type JobContext } from './runner/context';
-import { checkDump, databaseBackup } from './runner/database-backup';
+import { checkBackup, databaseBackup } from './runner/database-backup';
 import { defineJob } from './runner/declaration';
 import { recordCheck, type CheckedBackup } from './runner/record-check';
 
@@ -38,7 +41,7 @@ export const job = defineJob({
     const looked = [];
     for (const backup of backups) looked.push({ backupId: backup.backupId, ...(await check(backup, context)) });
     const failed = looked.filter(({ verdict }) => verdict === 'failed');
-    if (failed.length === 0) return { looked, stock };
+    if (failed.length === 0) return { looked, stock, archive: await lookAtArchive(context) };
     const told = failed.map(({ backupId, faults }) => `${backupId}: ${faults.join(', ')}`).join('; ');
     throw new JobFailure('BACKUP_VERIFICATION_FAILED', told);
   },
@@ -49,7 +52,7 @@ type KindStock = Adopted & { readonly kind: Kind };
 
 /** That this deployment can look at. */
 const kindsOf = ({ ports: { mqttBackup } }: JobContext): readonly Kind[] =>
-  typeof mqttBackup === 'string' ? ['dump'] : ['dump', 'mqtt'];
+  typeof mqttBackup === 'string' ? ['dump', 'base'] : ['dump', 'base', 'mqtt'];
 
 async function takeStock(context: JobContext): Promise<KindStock[]> {
   const stock: KindStock[] = [];
@@ -84,7 +87,34 @@ async function one(backupId: string, context: JobContext): Promise<KeptBackup> {
 
 async function check(backup: KeptBackup, context: JobContext): Promise<CheckedBackup> {
   const { mqttBackup } = context.ports;
-  if (backup.kind !== 'mqtt' || typeof mqttBackup === 'string') return checkDump(context, backup);
+  if (backup.kind !== 'mqtt' || typeof mqttBackup === 'string') return checkBackup(context, backup);
   context.progress({ note: `proving ${backup.key}` });
   return recordCheck(context, mqttBackup.catalogue, backup, await verifyCopy(mqttBackup, backup.key, context.signal));
+}
+
+/** A result has a size limit. */
+const MOST_NAMED = 20;
+
+/**
+ * How far the archived log leads from the newest base backup; null while there is none.
+ *
+ * @throws {JobFailure} WAL_ARCHIVE_GAP: no moment after the gap can be recovered to, until there is a base backup after it.
+ */
+async function lookAtArchive(context: JobContext) {
+  const { storage, keyRing, catalogue } = databaseBackup(context);
+  const newest = (await catalogue.kept('base')).find(({ proofCheckId }) => proofCheckId !== null);
+  if (newest === undefined) return null;
+  const { server, ...base } = await readBaseManifest({ storage }, newest.key, context.signal);
+  const { systemIdentifier: systemId, timeline } = server;
+  const { reachesLsn, gaps } = await archiveCoverage({ storage, keyRing, systemId }, { ...base, timeline });
+  const reaches = reachesLsn === null ? null : formatLsn(reachesLsn);
+  const seen = { from: base.startLsn, reaches, missing: gaps.length, gaps: gaps.slice(0, MOST_NAMED) };
+  await context.evidence('wal-archive', { backupId: newest.backupId, ...seen });
+  const [first] = gaps;
+  if (first === undefined) return seen;
+  const more = gaps.length === 1 ? '' : ` and ${String(gaps.length - 1)} more`;
+  throw new JobFailure(
+    'WAL_ARCHIVE_GAP',
+    `${first}${more} of the log after base backup ${newest.backupId} is not in the archive, though later files are`,
+  );
 }

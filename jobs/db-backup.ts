@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { asCatalogued } from '../backups/catalogue';
 import { backupKeyOf, backupsOf } from '../backups/backup-key';
 import { takeDump } from '../backups/postgres/take-dump';
-import { retainBackups, type Retained } from '../backups/retain-backups';
+import type { Retained } from '../backups/retain-backups';
 import { OF_ANY_AGE } from '../storage/port';
 import { JobFailure, type JobContext } from './runner/context';
-import { checkDump, databaseBackup } from './runner/database-backup';
+import { checkBackup, databaseBackup } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
 import type { CheckedBackup } from './runner/record-check';
+import { retainDumps } from './runner/retention';
 
 const HOUR_S = 3_600;
 const DAY_MS = 86_400_000;
@@ -89,7 +90,7 @@ async function dump(context: JobContext): Promise<Dumped> {
 }
 
 async function verify(context: JobContext): Promise<CheckedBackup> {
-  const checked = await checkDump(context, context.results['dump'] as Dumped); // what that step answered
+  const checked = await checkBackup(context, { ...(context.results['dump'] as Dumped), kind: 'dump' }); // what that step answered
   if (checked.verdict === 'passed') return checked;
   throw new JobFailure('BACKUP_VERIFICATION_FAILED', checked.faults.join('; '));
 }
@@ -97,10 +98,7 @@ async function verify(context: JobContext): Promise<CheckedBackup> {
 async function retain(
   context: JobContext,
 ): Promise<Dumped & { readonly verification: CheckedBackup; readonly retention: Retained }> {
-  const ports = databaseBackup(context);
-  const nowMs = context.ports.now().getTime();
-  const order = { kind: 'dump', jobName: context.jobName, rule: ports.rules.dump, nowMs, dryRun: false } as const;
-  const retention = await retainBackups(ports, order);
+  const retention = await retainDumps(context, { dryRun: false });
   context.log.info(retention, 'old dumps looked through');
   const dumped = context.results['dump'] as Dumped; // as above
   return { ...dumped, verification: context.results['verify'] as CheckedBackup, retention };

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { DatabaseBackupPorts } from '../backups/database-ports';
 import { findBackupPrograms } from '../backups/postgres/programs';
 import type { BackupVault } from '../backups/vault';
@@ -31,6 +32,7 @@ export function databaseBackupPorts(
     },
     deployment: settings.DEPLOYMENT,
     catalogue: backupCatalogue(db),
+    scratchParent: settings.RESTORE_SCRATCH_DIR ?? tmpdir(),
     rules: {
       dump: { keepMs: settings.BACKUP_KEEP_DAYS * DAY_MS, leastDaily: 7, leastWeekly: 4, leastNewest: 1 },
       base: { keepMs: 0, leastDaily: 0, leastWeekly: 0, leastNewest: settings.BACKUP_KEEP_BASE },

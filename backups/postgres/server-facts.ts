@@ -18,7 +18,8 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
   };
 }
 
-async function readServer(client: Client): Promise<ServerFacts['server']> {
+/** Which server, and where its log is. */
+export async function readServer(client: Client): Promise<ServerFacts['server']> {
   const { rows } = await client.query<{ version: string; systemIdentifier: string; timeline: number }>(
     `select split_part(current_setting('server_version'), ' ', 1) as version,
             (select system_identifier::text from pg_control_system()) as "systemIdentifier",

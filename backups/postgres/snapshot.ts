@@ -1,6 +1,6 @@
-import { Client } from 'pg';
-import { applicationNameOf, type PostgresAccess } from './server';
-import { destroySocket, watchServer } from './watch-server';
+import type { Client } from 'pg';
+import type { PostgresAccess } from './server';
+import { withSession } from './session';
 
 /** A session that holds one moment of a database for as long as a dump of it takes. */
 export interface Snapshot {
@@ -13,58 +13,14 @@ export interface Snapshot {
   readonly backendPid: number;
 }
 
-/** The server is silent for this long before it counts as gone, ms. */
-const CONNECT_MS = 15_000;
-
-/**
- * Runs `work` while a snapshot is held, read-only. Ends first what an earlier attempt of the same run left on the server,
- * such as the backend of a worker that was killed. The session is cut, which ends what runs on it, when `signal` fires
- * or the server has not answered for `silenceMs`.
- */
-export async function withSnapshot<T>(
+/** Runs `work` while a snapshot is held, read-only; `withSession` says what else holds. */
+export const withSnapshot = <T>(
   access: PostgresAccess,
   runId: string,
   signal: AbortSignal,
   work: (snapshot: Snapshot) => Promise<T>,
   silenceMs?: number,
-): Promise<T> {
-  signal.throwIfAborted();
-  const silent = new AbortController();
-  const ended = AbortSignal.any([signal, silent.signal]);
-  const client = new Client({
-    ...access,
-    application_name: applicationNameOf(runId),
-    connectionTimeoutMillis: CONNECT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5_000,
-  });
-  client.on('error', () => undefined); // what it breaks rejects by itself
-  const cut = (): void => {
-    destroySocket(client);
-  };
-  ended.addEventListener('abort', cut, { once: true });
-  const endWatch = watchServer(access, (error) => silent.abort(error), silenceMs);
-  try {
-    await client.connect();
-    await endEarlierAttempts(client, runId);
-    return await work(await beginSnapshot(client));
-  } catch (error) {
-    throw ended.aborted ? ended.reason : error;
-  } finally {
-    endWatch();
-    ended.removeEventListener('abort', cut);
-    await client.end().catch(() => undefined);
-  }
-}
-
-/** Only backends of this very run, and of our own role: no other one may be ended by it. */
-async function endEarlierAttempts(client: Client, runId: string): Promise<void> {
-  await client.query(
-    `select pg_terminate_backend(pid, 5000) from pg_stat_activity
-      where application_name = $1 and usename = current_user and pid <> pg_backend_pid()`,
-    [applicationNameOf(runId)],
-  );
-}
+): Promise<T> => withSession(access, runId, signal, async (client) => work(await beginSnapshot(client)), silenceMs);
 
 /** What is read as text is the same wherever it is read: zone, format of floats, intervals and bytes are pinned. */
 const PINNED = `set time zone 'UTC'; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres';

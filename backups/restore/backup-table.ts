@@ -1,7 +1,8 @@
+import type { BackupManifest } from '../manifest-schema';
 import type { FoundBackup } from './find-backups';
 
 /** A line for each, newest first, in columns. */
-export function backupTable(found: readonly FoundBackup[]): string {
+export function backupTable(found: readonly FoundBackup<BackupManifest>[]): string {
   if (found.length === 0) return 'There is no backup.';
   const rows = found.map(({ manifest, signature, isWhole }) => [
     manifest.takenAt,

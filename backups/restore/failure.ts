@@ -13,6 +13,8 @@ export const RESTORE_FAILURES = [
   'NEGATIVE_CONTROL_PASSED',
   /** The application does not run on what was restored. */
   'RESTORED_APP_FAILED',
+  /** The log that was archived ends, or has a gap, before the moment that was asked for. */
+  'RECOVERY_FELL_SHORT',
   /** It took longer, or would lose more, than was promised. */
   'RESTORE_TARGET_MISSED',
   /** There is nothing that could be restored. */

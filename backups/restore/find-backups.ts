@@ -1,33 +1,46 @@
 import type { SignatureCheck } from '../../storage/encryption/key-ring';
-import type { DumpManifest } from '../manifest-schema';
-import { takeStock, type StockedManifest, type UnreadableManifest } from '../stock';
+import type { BackupManifest, BaseManifest, DumpManifest } from '../manifest-schema';
+import { takeStock, type UnreadableManifest } from '../stock';
 import type { BackupVault } from '../vault';
 import { RestoreFailure } from './failure';
 
-/** A dump as storage itself tells of it: no database of ours is asked. */
-export interface FoundBackup {
-  readonly manifest: DumpManifest;
+/** A backup as storage itself tells of it: no database of ours is asked. */
+export interface FoundBackup<Manifest extends BackupManifest = DumpManifest> {
+  readonly manifest: Manifest;
   readonly signature: SignatureCheck;
   /** false: its content is not there, or is not as long as it was. */
   readonly isWhole: boolean;
 }
 
-export interface FoundBackups {
+export interface FoundBackups<Manifest extends BackupManifest = DumpManifest> {
   /** Newest first. */
-  readonly found: readonly FoundBackup[];
+  readonly found: readonly FoundBackup<Manifest>[];
   readonly unreadable: readonly UnreadableManifest[];
   /** Keys of content that has no manifest: no backup. */
   readonly withoutManifest: readonly string[];
 }
 
 /** Every dump in storage. */
-export async function findBackups(vault: BackupVault): Promise<FoundBackups> {
-  const { manifests, unreadable, withoutManifest } = await takeStock(vault, 'dump');
-  return { found: manifests.flatMap(asFound), unreadable, withoutManifest: withoutManifest.map(({ key }) => key) };
-}
+export const findBackups = (vault: BackupVault): Promise<FoundBackups> => findOfKind<DumpManifest>(vault, 'dump');
 
-const asFound = ({ manifest, signature, object }: StockedManifest): FoundBackup[] =>
-  manifest.kind === 'dump' ? [{ manifest, signature, isWhole: object?.bytes === manifest.object.bytes }] : [];
+/** Every base backup in storage. */
+export const findBaseBackups = (vault: BackupVault): Promise<FoundBackups<BaseManifest>> =>
+  findOfKind<BaseManifest>(vault, 'base');
+
+async function findOfKind<Manifest extends DumpManifest | BaseManifest>(
+  vault: BackupVault,
+  kind: Manifest['kind'],
+): Promise<FoundBackups<Manifest>> {
+  const { manifests, unreadable, withoutManifest } = await takeStock(vault, kind);
+  const isWanted = (manifest: BackupManifest): manifest is Manifest => manifest.kind === kind;
+  return {
+    found: manifests.flatMap(({ manifest, signature, object }) =>
+      isWanted(manifest) ? [{ manifest, signature, isWhole: object?.bytes === manifest.object.bytes }] : [],
+    ),
+    unreadable,
+    withoutManifest: withoutManifest.map(({ key }) => key),
+  };
+}
 
 /**
  * `latest`: the newest backup that is whole and that a holder of the keys has made; else the one of this id or key.

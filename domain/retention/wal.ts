@@ -1,4 +1,4 @@
-import { parseLsn, parseWalName, placeOf, startOf } from '../wal-names';
+import { parseLsn, parseWalName, placeOf, startOf, walSegmentName, type TimelineStretch } from '../wal-names';
 
 /** Where recovery from a base backup begins to read the log. */
 export interface RecoveryStart {
@@ -26,31 +26,44 @@ export function removableWal(names: readonly string[], kept: readonly RecoverySt
 export interface WalCoverage {
   /** Begin of the last segment that is reached without a gap; null when not even the first one is there. */
   readonly reachesLsn: bigint | null;
-  /** Places that are missing although later ones are there. */
+  /** Names of the segments that are missing although later ones are there. */
   readonly gaps: readonly string[];
 }
 
-/** A place counts as there when any timeline has it: which one recovery follows is for PostgreSQL to say. */
-export function walCoverage(names: readonly string[], { startLsn, segmentBytes }: RecoveryStart): WalCoverage {
-  const places = new Set(
-    names.flatMap((name) => {
-      const file = parseWalName(name);
-      return file?.kind === 'segment' ? [file.place] : [];
-    }),
-  );
+/**
+ * What a recovery along these timelines would find: of each place the segment of the timeline that has the last word
+ * there. A segment of a timeline that was left is of no use after that, though it lies in the archive.
+ *
+ * @param path oldest first, as `timelinePath` makes it.
+ */
+export function walCoverage(
+  names: readonly string[],
+  { startLsn, segmentBytes }: RecoveryStart,
+  path: readonly TimelineStretch[],
+): WalCoverage {
+  const wanted = (place: string): string => nameOnPath(place, segmentBytes, path);
+  const there = new Set(names.filter((name) => parseWalName(name)?.kind === 'segment'));
   const first = placeOf(parseLsn(startLsn), segmentBytes);
-  const last = [...places]
-    .filter((place) => place >= first)
+  const last = [...there]
+    .map((name) => name.slice(8))
+    .filter((place) => place >= first && there.has(wanted(place)))
     .sort()
     .at(-1);
   const gaps: string[] = [];
   let reachesLsn: bigint | null = null;
   if (last === undefined) return { reachesLsn, gaps };
   for (let place = first; place <= last; place = next(place, segmentBytes)) {
-    if (!places.has(place)) gaps.push(place);
+    if (!there.has(wanted(place))) gaps.push(wanted(place));
     else if (gaps.length === 0) reachesLsn = startOf(place, segmentBytes);
   }
   return { reachesLsn, gaps };
+}
+
+/** The newest timeline that begins before the segment ends. */
+function nameOnPath(place: string, segmentBytes: number, path: readonly TimelineStretch[]): string {
+  const endsAt = startOf(place, segmentBytes) + BigInt(segmentBytes);
+  const timeline = path.findLast(({ fromLsn }) => fromLsn < endsAt)?.timeline ?? 1;
+  return walSegmentName(timeline, place);
 }
 
 const next = (place: string, segmentBytes: number): string =>

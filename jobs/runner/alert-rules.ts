@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids';
-import { DEPLOYMENT_KINDS, inDeployment, type JobCatalogue, type JobDeclaration } from './declaration';
+import { DEPLOYMENT_KINDS, inDeployment, type JobAlert, type JobCatalogue, type JobDeclaration } from './declaration';
 import { promiseText } from './promise-text';
 
 const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
@@ -38,6 +38,7 @@ function rulesOf(job: JobDeclaration): AlertRule[] {
     ...(promise === null ? [] : [notFresh(job, promise)]),
     ...(hasSchedule(job) ? [missedTicks(job)] : []),
     failed(job),
+    ...(job.alerts ?? []).map((alert) => declared(job, alert)),
   ];
 }
 
@@ -65,6 +66,14 @@ const failed = ({ name, runbook }: JobDeclaration): AlertRule => ({
   expr: `max by (job) (increase(derms_job_runs_total{job="${name}",outcome=~"failed|terminated"}[1h])) > 0`,
   labels: { severity: 'warning', job: name },
   annotations: annotate(`A run of ${name} has failed in the last hour.`, runbook),
+});
+
+const declared = ({ name: job, runbook }: JobDeclaration, alert: JobAlert): AlertRule => ({
+  alert: alert.name,
+  expr: alert.expr,
+  for: alert.holdsFor,
+  labels: { severity: alert.severity, job },
+  annotations: annotate(alert.summary, runbook),
 });
 
 const supervisorMissed: AlertRule = {

@@ -1,5 +1,8 @@
+import { findBasePrograms, type BasePrograms } from '../../backups/base/programs';
+import { verifyBase } from '../../backups/base/verify-base';
 import type { KeptBackup } from '../../backups/catalogue';
 import type { DatabaseBackupPorts } from '../../backups/database-ports';
+import type { BackupVerdict } from '../../backups/verdict';
 import { verifyDump } from '../../backups/verify-dump';
 import { JobFailure, type JobContext } from './context';
 import { recordCheck, type CheckedBackup } from './record-check';
@@ -10,19 +13,32 @@ export function databaseBackup({ ports: { databaseBackup: found } }: JobContext)
   throw new JobFailure('BACKUP_NOT_CONFIGURED', found);
 }
 
-/** Looks at one stored dump and records what was seen. */
-export async function checkDump(
-  context: JobContext,
-  backup: Pick<KeptBackup, 'backupId' | 'key' | 'storedBytes'>,
-): Promise<CheckedBackup> {
-  const ports = databaseBackup(context);
-  const { key, storedBytes } = backup;
-  const seen = await verifyDump(ports, key, {
-    signal: context.signal,
-    onProgress: (doneBytes) => {
-      const share = storedBytes === 0 ? 0 : Math.min(1, doneBytes / storedBytes);
-      context.progress({ doneBytes, totalBytes: storedBytes, share, note: `reading ${key}` });
-    },
-  });
-  return recordCheck(context, ports.catalogue, backup, seen);
+/** @throws {JobFailure} `BACKUP_NOT_CONFIGURED` when this worker lacks a program for a cluster of that version. */
+export async function basePrograms({ programs }: DatabaseBackupPorts, major: number): Promise<BasePrograms> {
+  try {
+    return await findBasePrograms(programs, major);
+  } catch (cause) {
+    throw new JobFailure('BACKUP_NOT_CONFIGURED', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
+
+type StoredBackup = Pick<KeptBackup, 'backupId' | 'key' | 'storedBytes' | 'kind'>;
+
+/** Looks at one stored backup of the database and records what was seen. */
+export async function checkBackup(context: JobContext, backup: StoredBackup): Promise<CheckedBackup> {
+  return recordCheck(context, databaseBackup(context).catalogue, backup, await look(context, backup));
+}
+
+function look(context: JobContext, { kind, key, storedBytes }: StoredBackup): Promise<BackupVerdict> {
+  const ports = databaseBackup(context);
+  const order = { signal: context.signal, onProgress: readingProgress(context, key, storedBytes) };
+  if (kind !== 'base') return verifyDump(ports, key, order);
+  return verifyBase(ports, (major) => basePrograms(ports, major), key, order);
+}
+
+export const readingProgress =
+  (context: JobContext, key: string, storedBytes: number) =>
+  (doneBytes: number): void => {
+    const share = storedBytes === 0 ? 0 : Math.min(1, doneBytes / storedBytes);
+    context.progress({ doneBytes, totalBytes: storedBytes, share, note: `reading ${key}` });
+  };

@@ -20,6 +20,8 @@ export interface JobDeclaration<Schema extends z.ZodType = z.ZodType> {
    * where the job runs by itself.
    */
   readonly freshness: ByDeployment<JobFreshness | null>;
+  /** What else a person must hear of, beside what is alerted of every job. */
+  readonly alerts?: readonly JobAlert[];
   /** Page below docs/runbooks/. */
   readonly runbook: `${string}.md`;
   /** In order, each a durable activity: what is done is not done again when a worker dies. */
@@ -73,6 +75,17 @@ export interface FreshnessException {
   readonly when: string;
   /** null: nothing is promised then. */
   readonly promise: JobPromise | null;
+}
+
+export interface JobAlert {
+  /** `DermsWalNotArchived`: one name in all of them. */
+  readonly name: string;
+  /** In PromQL; metrics that it names are there from the first scrape. */
+  readonly expr: string;
+  /** It must hold this long: `15m`. */
+  readonly holdsFor: string;
+  readonly severity: 'critical' | 'warning';
+  readonly summary: string;
 }
 
 export interface JobStep<Input> {

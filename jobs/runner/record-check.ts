@@ -1,14 +1,6 @@
 import type { BackupCatalogue, KeptBackup } from '../../backups/catalogue';
+import type { BackupVerdict } from '../../backups/verdict';
 import type { JobContext } from './context';
-
-/** What was seen of a backup. */
-export interface BackupVerdict {
-  readonly verdict: 'passed' | 'failed';
-  /** Each in a sentence; empty when it passed. */
-  readonly faults: readonly string[];
-  /** Of each part of the look. */
-  readonly seconds: object;
-}
 
 export interface CheckedBackup extends Pick<BackupVerdict, 'verdict' | 'faults'> {
   /** The proof, when it passed. */

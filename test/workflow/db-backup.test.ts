@@ -97,8 +97,7 @@ describe('the backups of the database', () => {
     const quarantine = { by: 'test', reason: 'restored', restoredFrom: 'b-1', dataAsOf: '2026-11-01T00:00:00Z' };
     await imposeQuarantine(db, quarantine);
     expect((await run('backup-retention', { dryRun: false })).result).toMatchObject({
-      removed: [],
-      heldBackBy: 'the database is quarantined: restored',
+      dump: { removed: [], heldBackBy: 'the database is quarantined: restored' },
     });
     await db.query(
       `update quarantine set lifted_at = now(), lifted_by = 'test', lift_reason = 'over', lift_forced = true`,
@@ -116,7 +115,7 @@ describe('the backups of the database', () => {
     );
     const dry = await run('backup-retention', { dryRun: true });
     // Taken 32, 36 and 40 days ago; seven daily ones stay all the same.
-    expect(dry.result).toMatchObject({ kept: 8, removed: [{ backupId: aging.backupId }, {}, {}] });
+    expect(dry.result).toMatchObject({ dump: { kept: 8, removed: [{ backupId: aging.backupId }, {}, {}] } });
     expect((await readBackup(db, aging.backupId))?.backup.state).toBe('verified');
     const { result } = await run('backup-retention', { dryRun: false });
     expect(result).toEqual(dry.result);
@@ -134,7 +133,7 @@ describe('the backups of the database', () => {
     await expect(run('backup-verify', { backupId: bad.backupId })).rejects.toThrow();
     expect((await newest()).state).toBe('damaged');
     expect(await scrape()).toContain('derms_backup_verification_failures_total 1');
-    expect((await run('backup-retention', { dryRun: false })).result).toMatchObject({ removed: [] });
+    expect((await run('backup-retention', { dryRun: false })).result).toMatchObject({ dump: { removed: [] } });
   });
 
   it('fail loudly where nothing is set up for them', async () => {

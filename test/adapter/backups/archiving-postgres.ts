@@ -22,6 +22,8 @@ export interface ArchivingPostgres {
   /** Everything of the test lies below it; who runs PostgreSQL may enter it. */
   readonly folder: string;
   readonly storage: ObjectStorage;
+  /** As `BACKUP_ENCRYPTION_KEYS`. */
+  readonly keys: string;
   readonly keyRing: KeyRing;
   readonly server: PostgresServer;
   readonly restoreCommand: string;
@@ -36,7 +38,8 @@ export interface ArchivingPostgres {
 
 export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
   const osUser = unprivilegedUser('postgres');
-  const folder = mkdtempSync(join(tmpdir(), 'derms-test-wal-'));
+  // Not `derms-test-`: what lies below that name without a run's record is swept by the next test run.
+  const folder = mkdtempSync(join(tmpdir(), 'derms-archiving-'));
   chmodSync(folder, 0o711);
   const backups = join(folder, 'backups');
   mkdirSync(join(backups, '.parts'), { recursive: true, mode: 0o700 });
@@ -80,6 +83,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
   return {
     folder,
     storage,
+    keys,
     keyRing,
     server,
     restoreCommand: `${command} restore %f %p`,

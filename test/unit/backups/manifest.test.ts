@@ -23,9 +23,12 @@ const aManifest = (): BaseManifest =>
     tools: { pg_basebackup: '15.18' },
     steps: [{ name: 'copy', seconds: 1.5 }],
     archive: { bytes: 8, sha256: SHA256 },
+    compressed: { bytes: 6, sha256: SHA256 },
     startLsn: '0/2000028',
     stopLsn: '0/2000100',
     startWalFile: '000000010000000000000002',
+    segmentBytes: 16_777_216,
+    superuser: 'postgres',
   });
 
 describe('the name of a backup', () => {

@@ -1,14 +1,9 @@
 import { Readable } from 'node:stream';
-import { createAuthentication } from '../../../api/auth/authentication';
-import { createLoginBackOff } from '../../../api/auth/login-back-off';
-import { createTokens } from '../../../api/auth/tokens';
 import { run } from '../../../cli/run';
-import { parseAuthUsers } from '../../../config/auth-users';
-import { hashPassword } from '../../../config/password-hash';
 import type { BackupPage, BackupRecord } from '../../../db/backups';
-import { SECRET, startApp, type AppUnderTest } from '../api/app-under-test';
+import { aUser, authenticationOf, startApp, type AppUnderTest } from '../api/app-under-test';
 
-const PASSWORD = 'correct horse battery';
+const PASSWORD = 'Correct horse battery 9';
 const ID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 
 const aBackup = (given: Partial<BackupRecord> = {}): BackupRecord => ({
@@ -19,6 +14,7 @@ const aBackup = (given: Partial<BackupRecord> = {}): BackupRecord => ({
   ...given,
 });
 
+const users = [aUser('olga', 'viewer', PASSWORD)];
 let app: AppUnderTest | undefined;
 afterEach(async () => {
   await app?.close();
@@ -26,12 +22,9 @@ afterEach(async () => {
 });
 
 async function derms(rows: readonly BackupRecord[], ...argv: string[]) {
-  const users = parseAuthUsers(JSON.stringify([{ user: 'olga', role: 'viewer', hash: await hashPassword(PASSWORD) }]));
-  const tokens = createTokens({ secret: SECRET, ttlSeconds: 60 });
-  const backOff = createLoginBackOff(() => 0);
   const pages: BackupPage[] = [];
   const list = (page: BackupPage) => Promise.resolve((pages.push(page), [...rows]));
-  app = await startApp({ authentication: createAuthentication(users, tokens, backOff), backups: { list } });
+  app = await startApp({ authentication: authenticationOf({ users }), backups: { list } });
   let out = '';
   const context = {
     print: (text: string) => (out += `${text}\n`),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { removableWal, walCoverage } from '../../../../domain/retention/wal';
-import { formatLsn, placeOf } from '../../../../domain/wal-names';
+import { formatLsn, placeOf, timelinePath } from '../../../../domain/wal-names';
 
 const MIB_16 = 16 * 1024 ** 2;
 const name = (segment: number, timeline = 1): string =>
@@ -10,6 +10,9 @@ const begins = (segment: number, offset = 0x28) => ({
   startLsn: formatLsn(BigInt(segment) * BigInt(MIB_16) + BigInt(offset)),
   segmentBytes: MIB_16,
 });
+const ONE = [{ timeline: 1, fromLsn: 0n }];
+/** Timelines 2 and 3 begin within segments 200 and 400. */
+const THREE = timelinePath(3, `1\t${begins(200).startLsn}\tx\n2\t${begins(400).startLsn}\ty\n`);
 
 describe('files of the log that no kept base backup needs', () => {
   it('are those before the segment that the oldest of them begins in, of every timeline', () => {
@@ -56,7 +59,7 @@ describe('files of the log that no kept base backup needs', () => {
         const oldest = Math.min(...bases.map(({ segment }) => segment));
         for (const [segment, timeline] of segments) expect(removed.has(name(segment, timeline))).toBe(segment < oldest);
         const left = names.filter((each) => !removed.has(each));
-        for (const base of kept) expect(walCoverage(left, base)).toEqual(walCoverage(names, base));
+        for (const base of kept) expect(walCoverage(left, base, THREE)).toEqual(walCoverage(names, base, THREE));
       }),
       { numRuns: 300 },
     );
@@ -65,22 +68,46 @@ describe('files of the log that no kept base backup needs', () => {
 
 describe('what an archive holds from a position on', () => {
   it('reaches the begin of its last segment', () => {
-    expect(walCoverage([name(5), name(6), name(7)], begins(5))).toEqual({ reachesLsn: 7n * BigInt(MIB_16), gaps: [] });
+    expect(walCoverage([name(5), name(6), name(7)], begins(5), ONE)).toEqual({
+      reachesLsn: 7n * BigInt(MIB_16),
+      gaps: [],
+    });
   });
 
   it('names the segments that are missing in between, and reaches no further than the first of them', () => {
-    expect(walCoverage([name(254), name(257)], begins(254))).toEqual({
+    expect(walCoverage([name(254), name(257)], begins(254), ONE)).toEqual({
       reachesLsn: 254n * BigInt(MIB_16),
-      gaps: [name(255).slice(8), name(256).slice(8)],
+      gaps: [name(255), name(256)],
     });
   });
 
   it('is nothing when the first segment is not there', () => {
-    expect(walCoverage([name(4)], begins(5))).toEqual({ reachesLsn: null, gaps: [] });
-    expect(walCoverage([name(6)], begins(5))).toEqual({ reachesLsn: null, gaps: [name(5).slice(8)] });
+    expect(walCoverage([name(4)], begins(5), ONE)).toEqual({ reachesLsn: null, gaps: [] });
+    expect(walCoverage([name(6)], begins(5), ONE)).toEqual({ reachesLsn: null, gaps: [name(5)] });
   });
 
-  it('goes on where another timeline does', () => {
-    expect(walCoverage([name(5), name(6, 2), '00000002.history'], begins(5)).gaps).toEqual([]);
+  it('goes on where another timeline does, whose own segment counts from the one on that it begins in', () => {
+    const promoted = timelinePath(2, `1\t${formatLsn(6n * BigInt(MIB_16) + 0x99n)}\tno recovery target specified\n`);
+    expect(walCoverage([name(5), name(6, 2), name(7, 2)], begins(5), promoted)).toEqual({
+      reachesLsn: 7n * BigInt(MIB_16),
+      gaps: [],
+    });
+    expect(walCoverage([name(5), name(6), name(7), name(7, 2)], begins(5), promoted).gaps).toEqual([name(6, 2)]);
   });
+
+  it('does not reach into a timeline that was left', () => {
+    const promoted = timelinePath(2, `1\t${formatLsn(6n * BigInt(MIB_16))}\tbefore 2026-11-25 10:00:00+00\n`);
+    expect(walCoverage([name(5), name(6), name(7)], begins(5), promoted)).toEqual({
+      reachesLsn: 5n * BigInt(MIB_16),
+      gaps: [],
+    });
+  });
+});
+
+it('a timeline is followed back through all that it came from', () => {
+  expect(timelinePath(4, '1\t0/5000000\tx\n2\t0/7000098\ty\n')).toEqual([
+    { timeline: 1, fromLsn: 0n },
+    { timeline: 2, fromLsn: 0x5000000n },
+    { timeline: 4, fromLsn: 0x7000098n },
+  ]);
 });
