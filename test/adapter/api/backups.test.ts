@@ -27,8 +27,8 @@ const look = (backupId: string, kind: 'verification' | 'restore-drill', verdict:
 const read = async (backupId: string) => (await app.call('GET', `/api/backups/${backupId}`, { as: 'viewer' })).body;
 const idsOf = async (query: string) => {
   const { body } = await app.call('GET', `/api/backups?${query}`, { as: 'viewer' });
-  const items = body['items'] as unknown as { backupId: string }[]; // whatever other lists have
-  return { ids: items.map(({ backupId }) => backupId), next: body['nextCursor'] as string | null };
+  const items = body.items as unknown as { backupId: string }[]; // whatever other lists have
+  return { ids: items.map(({ backupId }) => backupId), next: body.nextCursor };
 };
 
 describe('GET /api/backups/{backupId}', () => {
