@@ -13,7 +13,8 @@ beforeAll(async () => {
   // Real hashes: what they cost is part of what is tested.
   const entry = { user: 'olga', role: 'operator', hash: await hashPassword(PASSWORD) };
   const users = parseAuthUsers(JSON.stringify([entry]), { strict: false, now: new Date() });
-  app = await startApp({ log, authentication: authenticationOf({ users, backOff: backOffOf(() => nowMs) }) });
+  const settings = { requestTimeoutMs: 60_000 }; // four hashes on a busy machine
+  app = await startApp({ log, settings, authentication: authenticationOf({ users, backOff: backOffOf(() => nowMs) }) });
 });
 afterAll(() => app.close());
 beforeEach(() => {

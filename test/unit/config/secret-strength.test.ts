@@ -19,7 +19,7 @@ describe('a secret that signs', () => {
     ['0123456789abcdef0123456789abcdef', 'repeats itself'],
     ['abcdefghijklmnopqrstuvwxyz0123456789', 'counts up or down'],
     ['11111111111111112222222222222222', 'counts up or down'],
-    ['derms derms derms derms derms jwt', 'is too regular to have been drawn: openssl rand -base64 48'],
+    ['sesame sesame mesa seem sea mess a', 'is too regular to have been drawn: openssl rand -base64 48'],
   ])('"%s" %s', (secret, fault) => {
     expect(secretFault(secret, strict)).toBe(fault);
     expect(secretFault(secret, { samplesAllowed: true })).toBe(fault);
