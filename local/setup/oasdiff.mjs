@@ -28,7 +28,7 @@ export const oasdiff = {
       module: `github.com/oasdiff/oasdiff@v${VERSION}`,
       ldflags: `-s -w -X github.com/oasdiff/oasdiff/build.Version=${VERSION}`,
       target: cachedPath(),
-      packages: '300',
+      packages: '320',
       say,
     });
   },
