@@ -10,7 +10,10 @@ const problemSchema = z
     type: z.string().describe('Page of the code.'),
     title: z.string(),
     status: z.number().int(),
-    code: z.enum(ERROR_CODES),
+    code: z.string().meta({
+      description: 'Stable. More may come: treat one that you do not know by its status.',
+      'x-extensible-enum': ERROR_CODES,
+    }),
     detail: z.string(),
     requestId: z.string().describe('Also in the header `X-Request-Id`, and in the log.'),
     errors: z.array(

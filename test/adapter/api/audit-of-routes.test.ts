@@ -61,7 +61,7 @@ beforeAll(async () => {
     emergencyStop: createEmergencyStopPort({
       db,
       broker: {
-        stopFleet: () => ({ tell: quiet, first: Promise.resolve(TOLD), done: Promise.resolve(TOLD) }),
+        stopFleet: () => ({ tell: () => undefined, first: Promise.resolve(TOLD), done: Promise.resolve(TOLD) }),
         clearStop: quiet,
       },
       log: testLog,
