@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { databaseTls } from '../config/connections';
 import { loadSomeSettings } from '../config/load';
 import { prepareRestored } from '../db/prepare-restored';
 import { parseKeyRing } from '../storage/encryption/key-ring';
@@ -108,7 +109,10 @@ const PROGRAMS = ['POSTGRES_BIN_DIR', 'POSTGRES_LIBRARY_PATH', 'ZSTD_PATH', 'ZST
 
 function targetOfSettings(): PostgresAccess {
   const settings = loadSomeSettings(
-    ['DB_HOST', 'DB_PORT', 'DB_DIRECT_HOST', 'DB_DIRECT_PORT', 'DB_NAME', 'DB_ADMIN_USER', 'DB_ADMIN_PASSWORD'],
+    [
+      ...(['DB_HOST', 'DB_PORT', 'DB_DIRECT_HOST', 'DB_DIRECT_PORT', 'DB_NAME', 'DB_ADMIN_USER'] as const),
+      ...(['DB_ADMIN_PASSWORD', 'DB_SSLMODE', 'DB_SSL_CA_PATH', 'DB_SSL_CERT_PATH', 'DB_SSL_KEY_PATH'] as const),
+    ],
     process.env,
   );
   const { DB_ADMIN_USER: user, DB_ADMIN_PASSWORD: password } = settings;
@@ -120,6 +124,7 @@ function targetOfSettings(): PostgresAccess {
     database: settings.DB_NAME,
     user,
     password,
+    tls: databaseTls(settings),
   };
 }
 

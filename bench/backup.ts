@@ -38,7 +38,8 @@ export const benchmarkBackup: Benchmark = async (say) => {
   let s3: VersitygwServer | null = null;
   try {
     const megabytes = await fill(servers, say);
-    const access: PostgresAccess = { ...servers.database, user: servers.postgres.superuser };
+    const { superuser: user, password } = servers.postgres;
+    const access: PostgresAccess = { ...servers.database, user, password };
     const order = { access, programs: { postgres, zstd }, to: { folder: join(folder, 'objects') } };
     if (versitygw === undefined)
       say('NOT RUN against S3: there is no versitygw (`node local/setup/setup.mjs --proofs`)');

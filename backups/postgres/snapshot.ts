@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { postgresTls } from '../../tls/postgres-tls';
 import { applicationNameOf, type PostgresAccess } from './server';
 
 /** A session that holds one moment of a database for as long as a dump of it takes. */
@@ -24,8 +25,10 @@ export async function withSnapshot<T>(
   work: (snapshot: Snapshot) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
+  const { tls, ...login } = access;
   const client = new Client({
-    ...access,
+    ...login,
+    ssl: postgresTls(tls),
     application_name: applicationNameOf(runId),
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
