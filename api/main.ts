@@ -1,11 +1,14 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
+import { certificateFiles } from '../config/certificates';
+import { brokerAccess, databaseAccess, temporalAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
 import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
+import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
@@ -19,8 +22,10 @@ import { readArchiver } from '../db/archiver';
 import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
+import { connectForRequests } from '../temporal/client-connection';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
+import { registerCertificateMetrics } from '../tls/certificate-metrics';
 import { createApp } from './app';
 import { registerArchiverMetrics } from './health/archiver-metrics';
 import { createRefusalSums } from './audit/refusal-sums';
@@ -42,11 +47,11 @@ import { registerJobMetrics } from './jobs/metrics';
 import { runsWithoutRow } from './jobs/read-run';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
+import { createApiServer } from './http-server';
 import type { WorkflowPort } from './ports';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
-import { connectForRequests } from './temporal/connection';
 import { createWorkflowGateway } from './temporal/workflow-gateway';
 
 /** Of all that the process closes together, ms; it has 10 s. */
@@ -62,29 +67,32 @@ const PLANNING = { mostWaiting: 8, waitMs: 5_000 };
 
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
+  const secrets = new Secrets(process.env);
   const credentials = await readCredentials(settings, new Date());
   const log = createLogger({
     service: 'derms',
     role: 'api',
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
+    secrets: secrets.seen,
   });
   const shutdown = new ShutdownList(log, SHUTDOWN_MS);
   shutdown.listen();
   const registry = createRegistry('api');
   const metrics = createApiMetrics(registry);
+  registerCertificateMetrics(registry, certificateFiles(settings));
   const silence = {
     staleSeconds: settings.TELEMETRY_STALE_SECONDS,
     offlineSeconds: settings.DEVICE_OFFLINE_SECONDS,
   };
 
-  const db = database(settings, log, { poolSize: settings.DB_POOL_SIZE });
+  const db = database(settings, secrets, { log, poolSize: settings.DB_POOL_SIZE });
   shutdown.add('database', db.close);
   // Apart from the pool: requests that fill it must not look like an outage.
-  const probes = database(settings, log, { poolSize: 3, timeoutMs: PROBE_MS });
+  const probes = database(settings, secrets, { log, poolSize: 3, timeoutMs: PROBE_MS });
   shutdown.add('database probes', probes.close);
 
-  const temporal = settings.QUARANTINE ? quarantinedTemporal : openTemporal(settings, shutdown);
+  const temporal = settings.QUARANTINE ? quarantinedTemporal : openTemporal(settings, secrets, shutdown);
   const monitor = createHealthMonitor(
     {
       dependencies: {
@@ -119,7 +127,7 @@ async function main(): Promise<void> {
     () => performance.now(),
   );
   registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
-  const brokerOptions = brokerOf(settings);
+  const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
   const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
   await monitor.start();
   shutdown.add('health', () => {
@@ -201,13 +209,14 @@ async function main(): Promise<void> {
       broker: openEmergencyBroker({ ...brokerOptions, prefix: settings.MQTT_TOPIC_PREFIX }, log),
     }),
   });
-  const server = createServer(app);
+  const server = createApiServer(app, pairOf(settings), { log });
   const port = await listen(server, settings);
   shutdown.add('http', () => closeGracefully(server));
   log.info(
     {
       host: settings.API_HOST,
       port,
+      tls: settings.TLS_ENABLED,
       dbHost: settings.DB_HOST,
       mqttHost: settings.MQTT_HOST,
       mqttPort: settings.MQTT_PORT,
@@ -223,8 +232,8 @@ interface Temporal {
   readonly jobs: JobsInTemporal;
 }
 
-function openTemporal(settings: Settings, shutdown: ShutdownList): Temporal {
-  const connection = connectForRequests(settings.TEMPORAL_ADDRESS);
+function openTemporal(settings: Settings, secrets: Secrets, shutdown: ShutdownList): Temporal {
+  const connection = connectForRequests(temporalAccess(settings, secrets));
   shutdown.add('Temporal', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return {
@@ -244,14 +253,6 @@ const quarantinedTemporal: Temporal = {
   jobs: quarantinedJobs,
 };
 
-const brokerOf = (settings: Settings): BrokerOptions => ({
-  host: settings.MQTT_HOST,
-  port: settings.MQTT_PORT,
-  username: settings.MQTT_USERNAME,
-  password: settings.MQTT_PASSWORD,
-  clientId: `derms-api-${settings.INSTANCE_ID}`,
-});
-
 function openBroker(options: BrokerOptions, shutdown: ShutdownList, context: BrokerContext): BrokerConnection {
   const broker = connectToBroker(options, {}, context);
   shutdown.add('broker', () => broker.close());
@@ -260,16 +261,12 @@ function openBroker(options: BrokerOptions, shutdown: ShutdownList, context: Bro
 
 const database = (
   settings: Settings,
-  log: Logger,
-  { poolSize, timeoutMs }: { poolSize: number; timeoutMs?: number },
+  secrets: Secrets,
+  { log, poolSize, timeoutMs }: { readonly log: Logger; readonly poolSize: number; readonly timeoutMs?: number },
 ): Database =>
   openDatabase(
     {
-      host: settings.DB_HOST,
-      port: settings.DB_PORT,
-      database: settings.DB_NAME,
-      user: settings.DB_USER,
-      password: settings.DB_PASSWORD,
+      ...databaseAccess(settings, secrets),
       poolSize,
       connectTimeoutMs: timeoutMs ?? settings.DB_CONNECT_TIMEOUT_MS,
       queryTimeoutMs: timeoutMs ?? settings.DB_QUERY_TIMEOUT_MS,
@@ -277,6 +274,10 @@ const database = (
     },
     log,
   );
+
+/** The settings have been checked: with TLS both paths are there. */
+const pairOf = ({ TLS_ENABLED: enabled, TLS_CERT_PATH: certPath, TLS_KEY_PATH: keyPath }: Settings) =>
+  enabled && certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : null;
 
 async function listen(server: Server, { API_HOST, API_PORT }: Settings): Promise<number> {
   // Against slow senders: a request has to be there within these.

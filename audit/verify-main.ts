@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
+import { DATABASE_SETTINGS, databaseAccess } from '../config/connections';
 import { loadSomeSettings } from '../config/load';
+import { Secrets } from '../config/secrets';
 import { openDatabase, type Database } from '../db/pool';
 import { createLogger } from '../observability/logger';
 import { parseKeyRing } from '../storage/encryption/key-ring';
@@ -19,10 +21,7 @@ Computes the chain of the audit log anew and holds it against the signed heads i
 two and nothing that runs: docs/audit.md.
 Ends with 0: sound; 1: it could not be done; 2: wrong use; 3: something is wrong.`;
 
-const SETTINGS = [
-  ...(['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_CONNECT_TIMEOUT_MS'] as const),
-  ...(['BACKUP_ENCRYPTION_KEYS', ...STORAGE_SETTINGS] as const),
-] as const;
+const SETTINGS = [...DATABASE_SETTINGS, ...(['BACKUP_ENCRYPTION_KEYS', ...STORAGE_SETTINGS] as const)] as const;
 type VerifySettings = ReturnType<typeof loadSomeSettings<(typeof SETTINGS)[number]>>;
 
 /** One page of links is far below it, ms. */
@@ -60,9 +59,8 @@ async function verify(settings: VerifySettings, withStorage: boolean): Promise<A
 const database = (settings: VerifySettings): Database =>
   openDatabase(
     {
-      ...{ host: settings.DB_HOST, port: settings.DB_PORT, database: settings.DB_NAME },
-      ...{ user: settings.DB_USER, password: settings.DB_PASSWORD, poolSize: 1 },
-      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+      ...databaseAccess(settings, new Secrets(process.env)),
+      poolSize: 1,
       queryTimeoutMs: QUERY_MS,
       applicationName: 'derms-audit-verify',
     },

@@ -1,8 +1,17 @@
 import { userInfo } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { withRetainedSetpoints } from '../broker/retained-setpoints';
+import {
+  BROKER_SETTINGS,
+  brokerAccess,
+  DATABASE_SETTINGS,
+  databaseAccess,
+  TEMPORAL_SETTINGS,
+  temporalAccess,
+} from '../config/connections';
 import { loadSomeSettings } from '../config/load';
+import { Secrets } from '../config/secrets';
 import { backupCatalogue } from '../db/backup-catalogue';
 import { readKnownDevices } from '../db/known-devices';
 import { openDatabase, type Database } from '../db/pool';
@@ -13,6 +22,7 @@ import { loadJobs } from '../jobs/runner/load-jobs';
 import { slotsOf } from '../jobs/runner/places';
 import { runIdOfWorkflow } from '../jobs/runner/run-ids';
 import { createLogger } from '../observability/logger';
+import { connectLazily } from '../temporal/client-connection';
 import { endControlLoop, readWorkflowTraces } from '../temporal/workflow-traces';
 import { reconcileBackups } from './reconcile/backups';
 import { openBackupVault, VAULT_SETTINGS, type BackupVault } from './vault';
@@ -27,16 +37,18 @@ Compares a restored, quarantined database with Temporal, the broker and the stor
 Ends with 0: nothing is open; 1: it could not be done; 2: wrong use; 3: findings are open.`;
 
 const SETTINGS = [
-  ...(['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_CONNECT_TIMEOUT_MS'] as const),
-  ...(['DB_QUERY_TIMEOUT_MS', 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'MQTT_HOST', 'MQTT_PORT'] as const),
-  ...(['MQTT_USERNAME', 'MQTT_PASSWORD', 'MQTT_TOPIC_PREFIX'] as const),
+  ...DATABASE_SETTINGS,
+  ...BROKER_SETTINGS,
+  ...TEMPORAL_SETTINGS,
+  ...(['DB_QUERY_TIMEOUT_MS', 'MQTT_TOPIC_PREFIX'] as const),
   ...VAULT_SETTINGS,
 ] as const;
 type ReconcileSettings = ReturnType<typeof loadSomeSettings<(typeof SETTINGS)[number]>>;
 
 /** Clocks of the servers may differ, and a backup's moment is that of its snapshot. */
 const MARGIN_MS = 600_000;
-const log = createLogger({ service: 'derms', role: 'reconcile', level: 'fatal', pretty: false });
+const secrets = new Secrets(process.env);
+const log = createLogger({ service: 'derms', role: 'reconcile', level: 'fatal', pretty: false, secrets: secrets.seen });
 
 /** `npm run reconcile`. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -48,7 +60,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const settings = loadSomeSettings(SETTINGS, process.env);
   const db = database(settings);
-  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
+  const connection = connectLazily(temporalAccess(settings, secrets));
   try {
     const quarantine = await readQuarantine(db);
     if (quarantine === null) throw new Error('The database is not quarantined: there is nothing to reconcile.');
@@ -81,8 +93,8 @@ function portsOf(
   const { db, client, vault, dataAsOf, apply } = given;
   const jobs = loadJobs();
   const broker = {
-    ...{ host: settings.MQTT_HOST, port: settings.MQTT_PORT, prefix: settings.MQTT_TOPIC_PREFIX },
-    ...{ username: settings.MQTT_USERNAME, password: settings.MQTT_PASSWORD },
+    ...brokerAccess(settings, secrets),
+    prefix: settings.MQTT_TOPIC_PREFIX,
     clientId: `derms-reconcile-${String(process.pid)}`,
   };
   return {
@@ -113,9 +125,8 @@ function portsOf(
 const database = (settings: ReconcileSettings): Database =>
   openDatabase(
     {
-      ...{ host: settings.DB_HOST, port: settings.DB_PORT, database: settings.DB_NAME },
-      ...{ user: settings.DB_USER, password: settings.DB_PASSWORD, poolSize: 2 },
-      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+      ...databaseAccess(settings, secrets),
+      poolSize: 2,
       queryTimeoutMs: settings.DB_QUERY_TIMEOUT_MS,
       applicationName: 'derms-reconcile',
     },

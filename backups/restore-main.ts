@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { databaseTls } from '../config/connections';
 import { loadSomeSettings } from '../config/load';
 import type { Settings } from '../config/schema';
 import { prepareRestored } from '../db/prepare-restored';
@@ -157,7 +158,10 @@ async function quarantineRecovered(access: PostgresAccess, base: BaseManifest, t
 
 function targetOfSettings(): PostgresAccess {
   const settings = loadSomeSettings(
-    ['DB_HOST', 'DB_PORT', 'DB_DIRECT_HOST', 'DB_DIRECT_PORT', 'DB_NAME', 'DB_ADMIN_USER', 'DB_ADMIN_PASSWORD'],
+    [
+      ...(['DB_HOST', 'DB_PORT', 'DB_DIRECT_HOST', 'DB_DIRECT_PORT', 'DB_NAME', 'DB_ADMIN_USER'] as const),
+      ...(['DB_ADMIN_PASSWORD', 'DB_SSLMODE', 'DB_SSL_CA_PATH', 'DB_SSL_CERT_PATH', 'DB_SSL_KEY_PATH'] as const),
+    ],
     process.env,
   );
   const { DB_ADMIN_USER: user, DB_ADMIN_PASSWORD: password } = settings;
@@ -169,6 +173,7 @@ function targetOfSettings(): PostgresAccess {
     database: settings.DB_NAME,
     user,
     password,
+    tls: databaseTls(settings),
   };
 }
 

@@ -2,14 +2,11 @@ import { Socket } from 'node:net';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Logger } from '../observability/logger';
 import type { Registry } from '../observability/metrics';
+import { mqttIdentity, type MqttAccess } from '../tls/mqtt-identity';
 import { brokerMetrics } from './metrics';
 import { RepeatedErrors } from './repeated-errors';
 
-export interface BrokerOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
+export interface BrokerOptions extends MqttAccess {
   /** `derms-{role}-{INSTANCE_ID}`: stable across restarts, and never used by two processes at once. */
   readonly clientId: string;
 }
@@ -77,11 +74,7 @@ export const reconnectDelayMs = (): number => Math.round(RECONNECT_MS * (0.75 + 
 function clientOptions(options: BrokerOptions, session: SessionOptions): IClientOptions {
   const { sessionExpirySeconds = 0 } = session;
   return {
-    protocol: 'mqtt',
-    host: options.host,
-    port: options.port,
-    ...(options.username === undefined ? {} : { username: options.username }),
-    ...(options.password === undefined ? {} : { password: options.password }),
+    ...mqttIdentity(options),
     clientId: options.clientId,
     protocolVersion: 5,
     keepalive: KEEPALIVE_SECONDS,
@@ -100,7 +93,8 @@ function clientOptions(options: BrokerOptions, session: SessionOptions): IClient
   };
 }
 
-function observe(client: MqttClient, { host, port }: BrokerOptions, context: BrokerContext): void {
+function observe(client: MqttClient, options: BrokerOptions, context: BrokerContext): void {
+  const { host, port } = options;
   const { log, registry, errors = new RepeatedErrors() } = context;
   const where = { mqttHost: host, mqttPort: port };
   const metrics = registry === undefined ? null : brokerMetrics(registry);
@@ -114,7 +108,7 @@ function observe(client: MqttClient, { host, port }: BrokerOptions, context: Bro
     log.info({ ...where, sessionPresent }, 'connected to the broker');
   });
   client.on('reconnect', () => {
-    client.options.reconnectPeriod = reconnectDelayMs();
+    Object.assign(client.options, mqttIdentity(options), { reconnectPeriod: reconnectDelayMs() });
     log.debug(where, 'connecting to the broker again');
   });
   client.on('disconnect', ({ reasonCode }) => {

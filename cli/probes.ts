@@ -1,4 +1,16 @@
+import {
+  BROKER_SETTINGS,
+  brokerAccess,
+  DATABASE_SETTINGS,
+  databaseAccess,
+  TEMPORAL_SETTINGS,
+  temporalAccess,
+} from '../config/connections';
 import { loadSomeSettings } from '../config/load';
+import { Secrets } from '../config/secrets';
+import { clientOptions } from '../temporal/access';
+import { mqttIdentity } from '../tls/mqtt-identity';
+import { postgresTls } from '../tls/postgres-tls';
 
 /** How a dependency was found when looked at from here. */
 export interface Probe {
@@ -75,14 +87,11 @@ async function probe(name: string, ask: () => Promise<string>): Promise<Probe> {
 // The three clients are loaded only here: with the API up nobody waits for them.
 
 async function askDatabase(environment: NodeJS.ProcessEnv): Promise<{ where: string; rows: Rows }> {
-  const settings = loadSomeSettings(['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD'], environment);
+  const settings = loadSomeSettings(DATABASE_SETTINGS, environment);
   const { Client } = await import('pg');
+  const { host, port, database, user, password, tls } = databaseAccess(settings, new Secrets(environment));
   const client = new Client({
-    host: settings.DB_HOST,
-    port: settings.DB_PORT,
-    database: settings.DB_NAME,
-    user: settings.DB_USER,
-    password: settings.DB_PASSWORD,
+    ...{ host, port, database, user, password, ssl: postgresTls(tls) },
     connectionTimeoutMillis: WITHIN_MS,
     query_timeout: WITHIN_MS,
   });
@@ -91,8 +100,7 @@ async function askDatabase(environment: NodeJS.ProcessEnv): Promise<{ where: str
     await client.connect();
     const loops = await client.query<DirectLoop>(LOOPS);
     const dispatches = await client.query<DirectDispatch>(DISPATCHES);
-    const where = `${settings.DB_HOST}:${String(settings.DB_PORT)}/${settings.DB_NAME}`;
-    return { where, rows: { loops: loops.rows, dispatches: dispatches.rows } };
+    return { where: `${host}:${String(port)}/${database}`, rows: { loops: loops.rows, dispatches: dispatches.rows } };
   } finally {
     void client.end().catch(() => undefined); // a server that hangs would not say goodbye
   }
@@ -109,33 +117,30 @@ const DISPATCHES = `
     from dispatches where state in ('scheduled', 'active') order by begins_at limit 50`;
 
 async function askBroker(environment: NodeJS.ProcessEnv): Promise<string> {
-  const settings = loadSomeSettings(['MQTT_HOST', 'MQTT_PORT', 'MQTT_USERNAME', 'MQTT_PASSWORD'], environment);
+  const settings = loadSomeSettings(BROKER_SETTINGS, environment);
   const { connectAsync } = await import('mqtt');
+  const broker = brokerAccess(settings, new Secrets(environment));
   const client = await connectAsync({
-    protocol: 'mqtt',
-    host: settings.MQTT_HOST,
-    port: settings.MQTT_PORT,
+    ...mqttIdentity(broker),
     protocolVersion: 5,
     reconnectPeriod: 0,
     connectTimeout: WITHIN_MS,
-    ...(settings.MQTT_USERNAME === undefined ? {} : { username: settings.MQTT_USERNAME }),
-    ...(settings.MQTT_PASSWORD === undefined ? {} : { password: settings.MQTT_PASSWORD }),
   });
   client.end(true);
   return `${settings.MQTT_HOST}:${String(settings.MQTT_PORT)}`;
 }
 
 async function askTemporal(environment: NodeJS.ProcessEnv): Promise<string> {
-  const { TEMPORAL_ADDRESS: address } = loadSomeSettings(['TEMPORAL_ADDRESS'], environment);
+  const access = temporalAccess(loadSomeSettings(TEMPORAL_SETTINGS, environment), new Secrets(environment));
   const { Connection } = await import('@temporalio/client');
-  const connection = Connection.lazy({ address, interceptors: [] }); // its retries would outlive the question
+  const connection = Connection.lazy(clientOptions(access));
   try {
     await connection.withAbortSignal(AbortSignal.timeout(WITHIN_MS), () =>
       connection.withDeadline(Date.now() + WITHIN_MS, () =>
         connection.healthService.check({ service: 'temporal.api.workflowservice.v1.WorkflowService' }),
       ),
     );
-    return address;
+    return access.address;
   } finally {
     void connection.close();
   }

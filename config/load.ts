@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parse } from 'dotenv';
+import { readEnvironment, readSecretFile } from './environment';
 import { SECRET_SETTINGS, settings, settingsSchema, type SettingName, type Settings } from './schema';
+import { transportFaults } from './transport';
 
 /** A bad environment; the message names every fault at once and never a secret's value. */
 export class ConfigurationError extends Error {
@@ -27,8 +27,7 @@ export function loadSomeSettings<Name extends SettingName>(
   environment: NodeJS.ProcessEnv,
   dotEnvPath = '.env',
 ): Pick<Settings, Name> {
-  const fromFile = existsSync(dotEnvPath) ? parse(readFileSync(dotEnvPath)) : {};
-  const merged: Record<string, string | undefined> = { ...fromFile, ...environment };
+  const merged = readEnvironment(environment, dotEnvPath);
   const faults: string[] = [];
   const given: Record<string, string> = {};
   for (const name of names) {
@@ -39,7 +38,7 @@ export function loadSomeSettings<Name extends SettingName>(
   const result = settingsSchema.pick(wanted as Record<SettingName, true>).safeParse(given); // zod's type asks for all names
   if (!result.success) {
     for (const issue of result.error.issues) faults.push(`${issue.path.join('.')}: ${describeIssue(issue, given)}`);
-  }
+  } else faults.push(...transportFaults(result.data, merged));
   if (faults.length > 0 || !result.success) {
     throw new ConfigurationError(
       `The environment is not usable:\n  ${faults.join('\n  ')}\nSee docs/configuration.md.`,
@@ -56,7 +55,7 @@ function secretFromFile(
   const path = merged[`${name}_FILE`];
   if (path === undefined || !(SECRET_SETTINGS as readonly string[]).includes(name)) return undefined;
   try {
-    return readFileSync(path, 'utf8').trimEnd();
+    return readSecretFile(path);
   } catch (error) {
     faults.push(`${name}_FILE: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;

@@ -35,6 +35,7 @@ const proxies = () =>
 const origins = () =>
   list().pipe(z.array(z.url({ protocol: /^https?$/ }).refine((text) => isOrigin(text), 'is no origin (https://host)')));
 const isOrigin = (text: string): boolean => new URL(text).origin === text;
+const path = () => z.string().min(1).optional();
 const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
 export const settings = {
@@ -79,6 +80,17 @@ export const settings = {
       'Role that backups read the database as, at DB_DIRECT_HOST; made by the migrations when they have its password.',
     ),
   BACKUP_DB_PASSWORD: z.string().min(1).optional().describe('Password of BACKUP_DB_USER.'),
+  DB_SSLMODE: z
+    .enum(['disable', 'require', 'verify-full'])
+    .default('disable')
+    .describe(
+      "How PostgreSQL is reached: in plain, encrypted without looking at its certificate, or with certificate and host name checked. Production needs verify-full unless the server is on this machine's loopback.",
+    ),
+  DB_SSL_CA_PATH: path().describe(
+    "PEM file of the authorities that PostgreSQL's certificate may come from; default Node's own.",
+  ),
+  DB_SSL_CERT_PATH: path().describe('PEM file of our certificate for PostgreSQL, where it asks for one.'),
+  DB_SSL_KEY_PATH: path().describe('PEM file of the key of DB_SSL_CERT_PATH.'),
   DB_POOL_SIZE: wholeNumber(1, 100).default(10).describe('Most connections of one process.'),
   DB_CONNECT_TIMEOUT_MS: wholeNumber(100, 60_000).default(2_000).describe('Longest wait for a connection, ms.'),
   DB_QUERY_TIMEOUT_MS: wholeNumber(100, 600_000)
@@ -90,9 +102,23 @@ export const settings = {
     .min(1)
     .default('127.0.0.1')
     .describe('Broker host; the name is resolved anew at each reconnect.'),
-  MQTT_PORT: port().default(1883).describe('Broker port.'),
+  MQTT_PORT: port().default(1883).describe('Broker port; with TLS usually 8883.'),
   MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
+  MQTT_TLS_ENABLED: flag().default(false).describe('true: MQTT over TLS. Production refuses a plain connection.'),
+  MQTT_TLS_CA_PATH: path().describe(
+    "PEM file of the authorities that the broker's certificate may come from; default Node's own.",
+  ),
+  MQTT_TLS_CERT_PATH: path().describe('PEM file of our certificate for the broker, where it asks for one.'),
+  MQTT_TLS_KEY_PATH: path().describe('PEM file of the key of MQTT_TLS_CERT_PATH.'),
+  MQTT_TLS_SERVER_NAME: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Host name that the broker's certificate must carry; default MQTT_HOST."),
+  MQTT_TLS_REJECT_UNAUTHORIZED: flag()
+    .default(true)
+    .describe("false: the broker's certificate is not checked; for a workbench only, production refuses it."),
   MQTT_TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/)
@@ -102,6 +128,22 @@ export const settings = {
 
   TEMPORAL_ADDRESS: z.string().min(1).default('127.0.0.1:7233').describe('Temporal frontend, host:port.'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('derms').describe('Temporal namespace.'),
+  TEMPORAL_TLS_ENABLED: flag()
+    .default(false)
+    .describe(
+      "true: TLS to Temporal, certificate and host name checked. Production needs it unless the server is on this machine's loopback.",
+    ),
+  TEMPORAL_TLS_CA_PATH: path().describe(
+    "PEM file of the authorities that Temporal's certificate may come from; default the system's.",
+  ),
+  TEMPORAL_TLS_CERT_PATH: path().describe('PEM file of our certificate for Temporal (mTLS).'),
+  TEMPORAL_TLS_KEY_PATH: path().describe('PEM file of the key of TEMPORAL_TLS_CERT_PATH.'),
+  TEMPORAL_TLS_SERVER_NAME: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Host name that Temporal's certificate must carry; default the host of TEMPORAL_ADDRESS."),
+  TEMPORAL_API_KEY: z.string().min(1).optional().describe('API key for Temporal; only over TLS.'),
   TEMPORAL_UI_URL: z.url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
   TEMPORAL_METRICS_PORT: port()
     .default(9465)
@@ -140,6 +182,11 @@ export const settings = {
 
   API_HOST: z.string().min(1).default('127.0.0.1').describe('Address the API listens on.'),
   API_PORT: port().default(8080).describe('Port of the API.'),
+  TLS_ENABLED: flag().default(false).describe('true: the API speaks HTTPS only (TLS 1.2 or newer), never plain HTTP.'),
+  TLS_CERT_PATH: path().describe(
+    "PEM file of the API's certificate, then those between it and the authority; read anew when it changes.",
+  ),
+  TLS_KEY_PATH: path().describe('PEM file of the key of TLS_CERT_PATH.'),
   TRUST_PROXY: proxies()
     .default([])
     .describe(
@@ -176,6 +223,10 @@ export const settings = {
     .min(1)
     .optional()
     .describe('A machine token that the command line sends instead of logging in; for CronJobs.'),
+
+  SECRETS_DATES_FILE: path().describe(
+    'JSON file of when each secret was made, by name ({"DB_PASSWORD":"2026-10-01"}); never the secrets. `secrets-check` tells how old they are.',
+  ),
 
   JOBS_MAX_CONCURRENT: wholeNumber(1, 100).default(4).describe('Most steps of jobs that one jobs role runs at a time.'),
   JOB_SCHEDULES: json(z.record(z.string(), z.string()))
@@ -395,6 +446,7 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'DB_ADMIN_PASSWORD',
   'BACKUP_DB_PASSWORD',
   'MQTT_PASSWORD',
+  'TEMPORAL_API_KEY',
   'JWT_SECRET',
   'JWT_SECRET_PREVIOUS',
   'AUTH_USERS',

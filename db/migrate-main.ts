@@ -1,27 +1,33 @@
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
+import { directDatabaseAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
+import { Secrets } from '../config/secrets';
 import { createLogger } from '../observability/logger';
 import { ensureApplicationRole } from './application-role';
 import { markDeployment } from './deployment-mark';
 import { ensureBackupRole } from './backup-role';
 import { migrate } from './migrate';
 import { openDatabase } from './pool';
+import { postgresTls } from '../tls/postgres-tls';
 import { prepareTimeSeries } from './time-series-upkeep';
 
 /** `node dist/db/migrate-main.js`: database, schema, application role and the first partitions; safe to repeat. */
 async function main(): Promise<void> {
   const settings = loadSettings(process.env);
+  const secrets = new Secrets(process.env);
   const log = createLogger({
     service: 'derms',
     role: 'migrate',
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
+    secrets: secrets.seen,
   });
-  const host = settings.DB_DIRECT_HOST ?? settings.DB_HOST;
-  const port = settings.DB_DIRECT_PORT ?? settings.DB_PORT;
+  const access = directDatabaseAccess(settings, secrets);
+  const { host, port } = access;
   const owner = {
     host,
     port,
+    ssl: postgresTls(access.tls),
     user: settings.DB_ADMIN_USER ?? settings.DB_USER,
     password: settings.DB_ADMIN_PASSWORD ?? settings.DB_PASSWORD,
     connectionTimeoutMillis: settings.DB_CONNECT_TIMEOUT_MS,
@@ -48,13 +54,8 @@ async function main(): Promise<void> {
   }
   const db = openDatabase(
     {
-      host,
-      port,
-      database: settings.DB_NAME,
-      user: settings.DB_USER,
-      password: settings.DB_PASSWORD,
+      ...access,
       poolSize: 1,
-      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
       queryTimeoutMs: 60_000,
       applicationName: 'derms-migrate',
     },
@@ -68,10 +69,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function ensureDatabase(
-  owner: { host: string; port: number; user: string; password: string },
-  name: string,
-): Promise<void> {
+async function ensureDatabase(owner: ClientConfig, name: string): Promise<void> {
   const client = new Client({ ...owner, database: 'postgres' });
   await client.connect();
   try {

@@ -1,12 +1,18 @@
 import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg';
 import type { Logger } from '../observability/logger';
+import type { ClientTls } from '../tls/client-tls';
+import { postgresTls } from '../tls/postgres-tls';
+import { throughRotation } from './through-rotation';
 
 export interface DatabaseOptions {
   readonly host: string;
   readonly port: number;
   readonly database: string;
   readonly user: string;
-  readonly password: string;
+  /** A function is asked for each new connection: the password may have changed. */
+  readonly password: string | (() => string);
+  /** Left out or null: in plain. */
+  readonly tls?: ClientTls | null;
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly queryTimeoutMs: number;
@@ -49,6 +55,7 @@ export function openDatabase(options: DatabaseOptions, log: Logger): Database {
     database: options.database,
     user: options.user,
     password: options.password,
+    ssl: postgresTls(options.tls),
     max: options.poolSize,
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.queryTimeoutMs,
@@ -59,23 +66,26 @@ export function openDatabase(options: DatabaseOptions, log: Logger): Database {
     idleTimeoutMillis: 30_000 + Math.floor(Math.random() * 10_000),
     maxLifetimeSeconds: 1_800 + Math.floor(Math.random() * 600),
   });
+  const withPassword = <T>(attempt: () => Promise<T>): Promise<T> =>
+    typeof options.password === 'string' ? attempt() : throughRotation(attempt, options.connectTimeoutMs);
   pool.on('error', (err) => {
     log.warn({ err, dbHost: options.host }, 'an idle database connection broke');
   });
   return {
-    query: (text, values) => pool.query(text, values),
-    transaction: (work, transactionOptions = {}) => inTransaction(pool, work, transactionOptions),
+    query: (text, values) => withPassword(() => pool.query(text, values)),
+    transaction: (work, transactionOptions = {}) =>
+      inTransaction(() => withPassword(() => pool.connect()), work, transactionOptions),
     close: () => pool.end(),
   };
 }
 
 async function inTransaction<T>(
-  pool: Pool,
+  connect: () => Promise<PoolClient>,
   work: (tx: Queryable) => Promise<T>,
   { isolation = 'read committed', statementTimeoutMs, readOnly = false, signal }: TransactionOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const client = await pool.connect();
+  const client = await connect();
   let broken: Error | undefined;
   // The pool listens to idle connections only; one that breaks while it is ours rejects the query that runs on it.
   const onError = (error: Error): void => {

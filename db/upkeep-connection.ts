@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import type { DatabaseOptions, Queryable, TransactionOptions, Transactions } from './pool';
+import { postgresTls } from '../tls/postgres-tls';
 
 /**
  * One direct connection for work that takes minutes: without the application's time limits, and without a pooler, which
@@ -17,6 +18,7 @@ export async function withUpkeepConnection<T>(
     database: options.database,
     user: options.user,
     password: options.password,
+    ssl: postgresTls(options.tls),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,

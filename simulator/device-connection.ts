@@ -2,6 +2,7 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { setpointDelivery } from '../contracts/setpoint';
 import { telemetryDelivery } from '../contracts/telemetry';
 import type { Logger } from '../observability/logger';
+import { mqttCredentials, type MqttAccess } from '../tls/mqtt-identity';
 import { Outbox, type OutgoingMessage } from './outbox';
 
 export interface BrokerAddress {
@@ -9,12 +10,10 @@ export interface BrokerAddress {
   readonly port: number;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Omit<MqttAccess, 'host' | 'port'> {
   readonly clientId: string;
   /** The first is tried first; with more than one each attempt goes to the next. */
   readonly brokers: readonly BrokerAddress[];
-  readonly username?: string;
-  readonly password?: string;
   readonly subscriptions: readonly string[];
   /** Messages kept while the broker is away. */
   readonly outboxLimit: number;
@@ -55,6 +54,9 @@ export class DeviceConnection {
     client.on('connect', () => {
       this.subscribe(client, this.options.subscriptions);
     });
+    client.on('reconnect', () => {
+      Object.assign(client.options, this.credentials());
+    });
     client.on('close', () => {
       this.turn(false);
     });
@@ -93,10 +95,11 @@ export class DeviceConnection {
   }
 
   private clientOptions(): IClientOptions {
-    const { clientId, brokers, username, password, reconnectMs } = this.options;
+    const { clientId, brokers, reconnectMs, tls } = this.options;
+    const protocol = tls === undefined || tls === null ? 'mqtt' : 'mqtts';
     return {
-      protocol: 'mqtt',
-      servers: brokers.map(({ host, port }) => ({ host, port, protocol: 'mqtt' as const })),
+      ...this.credentials(),
+      servers: brokers.map(({ host, port }) => ({ host, port, protocol })),
       clientId,
       protocolVersion: 4,
       clean: true,
@@ -104,9 +107,12 @@ export class DeviceConnection {
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: reconnectMs,
       resubscribe: false, // done by hand, to know when it is done
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
     };
+  }
+
+  /** Each attempt may go to another broker: whose name its certificate must carry is seen then. */
+  private credentials(): IClientOptions {
+    return mqttCredentials(this.options, '');
   }
 
   /** A refused subscription leaves the connection unready: it is tried again with the next connection. */

@@ -4,8 +4,6 @@ import type { OutgoingMessage } from './outbox';
 
 interface FleetConnectionOptions {
   readonly brokers: readonly BrokerAddress[];
-  readonly username?: string;
-  readonly password?: string;
   readonly clientId: string;
   readonly devicesPerConnection?: number;
   readonly outboxLimit?: number;

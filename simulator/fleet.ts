@@ -24,8 +24,6 @@ export interface FleetOptions {
   readonly faults?: Partial<FaultCounts>;
   /** More than one: the others are the secondary brokers. */
   readonly brokers: readonly BrokerAddress[];
-  readonly username?: string;
-  readonly password?: string;
   readonly topicPrefix: string;
   /** Begins the client id of each connection: two fleets at one broker need two. */
   readonly clientId: string;

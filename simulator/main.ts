@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { certificateFiles } from '../config/certificates';
+import { BROKER_SETTINGS, brokerAccess } from '../config/connections';
 import { ConfigurationError, loadSomeSettings } from '../config/load';
 import type { Settings } from '../config/schema';
+import { Secrets } from '../config/secrets';
 import { parseRegistryFile, type RegistryFile } from '../contracts/registry-file';
 import { DermsError } from '../domain/errors';
 import { createLogger } from '../observability/logger';
 import { createRegistry } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
 import { ShutdownList } from '../observability/shutdown';
+import { registerCertificateMetrics } from '../tls/certificate-metrics';
 import { readArguments, USAGE, UsageError, type SimulatorArguments } from './arguments';
 import { createFleet, type Fleet, type FleetOptions } from './fleet';
 import { registerFleetMetrics } from './fleet-metrics';
@@ -17,10 +21,7 @@ const STOP_WITHIN_MS = 1_800;
 /** All that a fleet may know: the way to the broker, and how to be watched. */
 const SETTINGS = [
   'INSTANCE_ID',
-  'MQTT_HOST',
-  'MQTT_PORT',
-  'MQTT_USERNAME',
-  'MQTT_PASSWORD',
+  ...BROKER_SETTINGS,
   'MQTT_TOPIC_PREFIX',
   'METRICS_HOST',
   'METRICS_PORT',
@@ -38,16 +39,19 @@ async function main(): Promise<void> {
   }
   const args = readArguments(process.argv.slice(2));
   const settings = loadSomeSettings(SETTINGS, process.env);
+  const secrets = new Secrets(process.env);
   const log = createLogger({
     service: 'derms',
     role: 'simulator',
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
+    secrets: secrets.seen,
   });
   const shutdown = new ShutdownList(log, STOP_WITHIN_MS);
   shutdown.listen();
-  const fleet = createFleet({ ...fleetOptions(args, settings), log });
+  const fleet = createFleet({ ...fleetOptions(args, settings, secrets), log });
   const registry = createRegistry('simulator');
+  registerCertificateMetrics(registry, certificateFiles(settings));
   registerFleetMetrics(registry, fleet);
   const probes = await startProbeServer({
     port: settings.METRICS_PORT,
@@ -67,8 +71,12 @@ async function main(): Promise<void> {
   await fleet.start();
 }
 
-function fleetOptions(args: SimulatorArguments, settings: SimulatorSettings): Omit<FleetOptions, 'log'> {
-  const { MQTT_USERNAME: username, MQTT_PASSWORD: password } = settings;
+function fleetOptions(
+  args: SimulatorArguments,
+  settings: SimulatorSettings,
+  secrets: Secrets,
+): Omit<FleetOptions, 'log'> {
+  const { host, port, ...identity } = brokerAccess(settings, secrets);
   return {
     registry: registryOf(args),
     simulation: {
@@ -85,12 +93,8 @@ function fleetOptions(args: SimulatorArguments, settings: SimulatorSettings): Om
       offline: args.offline,
       fault: args.fault,
     },
-    brokers: [
-      { host: settings.MQTT_HOST, port: settings.MQTT_PORT },
-      ...(args.secondary === undefined ? [] : [addressOf(args.secondary)]),
-    ],
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    brokers: [{ host, port }, ...(args.secondary === undefined ? [] : [addressOf(args.secondary)])],
+    ...identity,
     topicPrefix: settings.MQTT_TOPIC_PREFIX,
     clientId: `derms-simulator-${settings.INSTANCE_ID}`,
   };

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DefaultLogger, NativeConnection, Runtime, type LogLevel } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type LogLevel, type NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../observability/logger';
+import type { TemporalAccess } from './access';
+import { connectNatively } from './connect-natively';
 
 /** Longest pause between tries to reach a server that is not there yet, ms. */
 const MAX_PAUSE_MS = 2_000;
@@ -31,12 +33,16 @@ export function installRuntime(log: Logger, metricsAddress: string | null): void
 }
 
 /** Waits for the server for as long as it takes, or until `signal`; says so at first and then now and again. */
-export async function connectWhenReady(address: string, log: Logger, signal: AbortSignal): Promise<NativeConnection> {
+export async function connectWhenReady(
+  access: TemporalAccess,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<NativeConnection> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await NativeConnection.connect({ address });
+      return await connectNatively(access);
     } catch (err) {
-      if (attempt % 15 === 0) log.warn({ err, temporalAddress: address }, 'Temporal cannot be reached yet');
+      if (attempt % 15 === 0) log.warn({ err, temporalAddress: access.address }, 'Temporal cannot be reached yet');
     }
     await sleep(Math.min(MAX_PAUSE_MS, 200 * (attempt + 1)), undefined, { signal });
   }

@@ -2,7 +2,9 @@ import { tmpdir } from 'node:os';
 import type { DatabaseBackupPorts } from '../backups/database-ports';
 import { findBackupPrograms } from '../backups/postgres/programs';
 import type { BackupVault } from '../backups/vault';
+import { directDatabaseAccess } from '../config/connections';
 import type { Settings } from '../config/schema';
+import type { Secrets } from '../config/secrets';
 import { backupCatalogue } from '../db/backup-catalogue';
 import type { Database } from '../db/pool';
 
@@ -11,6 +13,7 @@ const DAY_MS = 86_400_000;
 /** Joins the backup of the database to this deployment; a sentence where it lacks something. */
 export function databaseBackupPorts(
   settings: Settings,
+  secrets: Secrets,
   vault: BackupVault | null,
   db: Database,
 ): DatabaseBackupPorts | string {
@@ -18,17 +21,18 @@ export function databaseBackupPorts(
   const { BACKUP_DB_USER: user, BACKUP_DB_PASSWORD: password } = settings;
   if (user === undefined || password === undefined)
     return 'BACKUP_DB_USER or BACKUP_DB_PASSWORD is not set: the application may not read all of the database';
+  const currentPassword = secrets.reader('BACKUP_DB_PASSWORD', password);
   const programs = programsOf(settings);
   if (typeof programs === 'string') return programs;
   return {
     ...vault,
     programs,
     access: {
-      host: settings.DB_DIRECT_HOST ?? settings.DB_HOST,
-      port: settings.DB_DIRECT_PORT ?? settings.DB_PORT,
-      database: settings.DB_NAME,
+      ...directDatabaseAccess(settings, secrets),
       user,
-      password,
+      get password() {
+        return currentPassword();
+      },
     },
     deployment: settings.DEPLOYMENT,
     catalogue: backupCatalogue(db),

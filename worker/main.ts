@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { loadSettings, loadSomeSettings } from '../config/load';
 import type { Settings } from '../config/schema';
+import { Secrets } from '../config/secrets';
 import { createLogger, type Logger } from '../observability/logger';
 import { Counter, createRegistry, Gauge } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     role: 'worker',
     level: settings.LOG_LEVEL,
     pretty: settings.LOG_PRETTY,
+    secrets: new Secrets(process.env).seen,
   });
   const shutdown = new ShutdownList(log, ROLE_STOP_MS + 500);
   const registry = createRegistry('worker');

@@ -1,4 +1,7 @@
+import { certificateFiles } from '../config/certificates';
+import { databaseAccess } from '../config/connections';
 import { loadSettings, loadSomeSettings } from '../config/load';
+import { Secrets } from '../config/secrets';
 import type { SettingName, Settings } from '../config/schema';
 import { openDatabase, type Database } from '../db/pool';
 import { untilSchemaIsOurs } from './await-schema';
@@ -6,6 +9,7 @@ import { createLogger, type Logger } from '../observability/logger';
 import { createRegistry, type Registry } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
 import { ShutdownList } from '../observability/shutdown';
+import { registerCertificateMetrics } from '../tls/certificate-metrics';
 
 /** Below the ten seconds that an orchestrator gives; the parent kills a role at nine, ms. */
 const STOP_WITHIN_MS = 8_500;
@@ -13,6 +17,7 @@ const STOP_WITHIN_MS = 8_500;
 /** `Name`: the settings it was told, for most roles all. */
 export interface RoleProcess<Name extends SettingName = SettingName> {
   readonly settings: Pick<Settings, Name>;
+  readonly secrets: Secrets;
   readonly log: Logger;
   readonly registry: Registry;
   readonly shutdown: ShutdownList;
@@ -42,15 +47,24 @@ type BasicSetting =
   | 'PROMETHEUS_PATH'
   | 'TEMPORAL_ADDRESS';
 type Whereabouts = 'DB_HOST' | 'MQTT_HOST' | 'MQTT_PORT';
+type Certificates = Parameters<typeof certificateFiles>[0];
 
 async function begin<Name extends SettingName>(
   role: string,
-  settings: Pick<Settings, Name | BasicSetting> & Partial<Pick<Settings, Whereabouts>>,
+  settings: Pick<Settings, Name | BasicSetting> & Partial<Pick<Settings, Whereabouts>> & Certificates,
 ): Promise<RoleProcess<Name | BasicSetting>> {
-  const log = createLogger({ service: 'derms', role, level: settings.LOG_LEVEL, pretty: settings.LOG_PRETTY });
+  const secrets = new Secrets(process.env);
+  const log = createLogger({
+    service: 'derms',
+    role,
+    level: settings.LOG_LEVEL,
+    pretty: settings.LOG_PRETTY,
+    secrets: secrets.seen,
+  });
   const shutdown = new ShutdownList(log, STOP_WITHIN_MS);
   shutdown.listen();
   const registry = createRegistry(role);
+  registerCertificateMetrics(registry, certificateFiles(settings));
   const missing = new Set<string>();
   const probes = await startProbeServer({
     host: settings.METRICS_HOST,
@@ -71,21 +85,16 @@ async function begin<Name extends SettingName>(
     },
     'starting',
   );
-  return { settings, log, registry, shutdown, missing };
+  return { settings, secrets, log, registry, shutdown, missing };
 }
 
 /** Opens the role's pool and waits until the schema is this program's. */
 export async function openRoleDatabase(process: RoleProcess, role: string): Promise<Database> {
-  const { settings, log, shutdown, missing } = process;
+  const { settings, secrets, log, shutdown, missing } = process;
   const db = openDatabase(
     {
-      host: settings.DB_HOST,
-      port: settings.DB_PORT,
-      database: settings.DB_NAME,
-      user: settings.DB_USER,
-      password: settings.DB_PASSWORD,
+      ...databaseAccess(settings, secrets),
       poolSize: settings.DB_POOL_SIZE,
-      connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
       queryTimeoutMs: settings.DB_QUERY_TIMEOUT_MS,
       applicationName: `derms-${role}-${settings.INSTANCE_ID}`,
     },

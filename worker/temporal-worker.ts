@@ -1,9 +1,14 @@
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import { failureInterceptor } from '../activities/failure-interceptor';
+import type { TemporalAccess } from '../temporal/access';
+import { renewConnection } from '../temporal/renew-connection';
 import type { RoleProcess } from './role-process';
 
 export interface QueueOptions {
+  /** Of this worker alone: it is closed with it. */
   readonly connection: NativeConnection;
+  /** How it was made, and is made again when what it rests on was renewed. */
+  readonly access: TemporalAccess;
   readonly taskQueue: string;
   /** Left out by a worker that takes activities only. */
   readonly workflowBundlePath?: string;
@@ -36,6 +41,7 @@ export async function startTemporalWorker(role: TemporalRole, options: QueueOpti
     shutdownGraceTime: GRACE,
     shutdownForceTime: FORCE,
   });
+  const disconnect = renewConnection(worker, options.connection, { access: options.access, log });
   const ended = worker.run().then(
     () => 'stopped' as const,
     (err: unknown) => {
@@ -50,5 +56,6 @@ export async function startTemporalWorker(role: TemporalRole, options: QueueOpti
   shutdown.add(`queue ${options.taskQueue}`, async () => {
     worker.shutdown();
     await ended;
+    await disconnect();
   });
 }

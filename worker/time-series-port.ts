@@ -1,4 +1,6 @@
+import { directDatabaseAccess } from '../config/connections';
 import type { Settings } from '../config/schema';
+import type { Secrets } from '../config/secrets';
 import { removeRefused, removeRunLines } from '../db/old-lines';
 import { closePartition, listClosed, listOutdated } from '../db/partition-removal';
 import type { Database } from '../db/pool';
@@ -11,14 +13,9 @@ const DAY_MS = 86_400_000;
 const RUN_LOG_DAYS = 90;
 
 /** Long work goes past the pooler, on a connection of its own. */
-export function createTimeSeriesPort(db: Database, settings: Settings): TimeSeriesPort {
+export function createTimeSeriesPort(db: Database, settings: Settings, secrets: Secrets): TimeSeriesPort {
   const direct = {
-    host: settings.DB_DIRECT_HOST ?? settings.DB_HOST,
-    port: settings.DB_DIRECT_PORT ?? settings.DB_PORT,
-    database: settings.DB_NAME,
-    user: settings.DB_USER,
-    password: settings.DB_PASSWORD,
-    connectTimeoutMs: settings.DB_CONNECT_TIMEOUT_MS,
+    ...directDatabaseAccess(settings, secrets),
     applicationName: `derms-retention-${settings.INSTANCE_ID}`,
   };
   const telemetryDays = settings.TELEMETRY_RETENTION_DAYS;

@@ -1,4 +1,5 @@
 import type { PostgresTools } from '../../servers/tool';
+import { OLDEST_TLS, type ClientTls } from '../../tls/client-tls';
 import { bareEnvironment, postgresTool } from './programs';
 
 /** How a role reaches one database, straight and not through a pooler: dumps and snapshots need a session. */
@@ -8,6 +9,8 @@ export interface PostgresAccess {
   readonly database: string;
   readonly user: string;
   readonly password: string;
+  /** Left out or null: in plain. */
+  readonly tls?: ClientTls | null;
 }
 
 /** What one run calls itself on the server, so that a later attempt finds what an earlier one left there. */
@@ -37,5 +40,18 @@ export const postgresProgram = (
     PGPASSWORD: access.password,
     PGAPPNAME: applicationName,
     PGCONNECT_TIMEOUT: String(CONNECT_SECONDS),
+    ...tlsEnvironment(access.tls ?? null),
   },
 });
+
+/** TLS as PostgreSQL's own programs take it; they read the files themselves. */
+export const tlsEnvironment = (tls: ClientTls | null): NodeJS.ProcessEnv =>
+  tls === null
+    ? { PGSSLMODE: 'disable' }
+    : {
+        PGSSLMODE: tls.verify ? 'verify-full' : 'require',
+        PGSSLMINPROTOCOLVERSION: OLDEST_TLS,
+        ...(tls.caPath === undefined ? {} : { PGSSLROOTCERT: tls.caPath }),
+        ...(tls.certPath === undefined ? {} : { PGSSLCERT: tls.certPath }),
+        ...(tls.keyPath === undefined ? {} : { PGSSLKEY: tls.keyPath }),
+      };

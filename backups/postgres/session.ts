@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { postgresTls } from '../../tls/postgres-tls';
 import { applicationNameOf, type PostgresAccess } from './server';
 import { destroySocket, watchServer } from './watch-server';
 
@@ -20,8 +21,10 @@ export async function withSession<T>(
   signal.throwIfAborted();
   const silent = new AbortController();
   const ended = AbortSignal.any([signal, silent.signal]);
+  const { tls, ...login } = access;
   const client = new Client({
-    ...access,
+    ...login,
+    ssl: postgresTls(tls),
     application_name: applicationNameOf(runId),
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,

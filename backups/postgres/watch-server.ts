@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { postgresTls } from '../../tls/postgres-tls';
 import { DermsError } from '../../domain/errors';
 import { LONGEST_SILENCE_MS } from '../silence';
 import type { PostgresAccess } from './server';
@@ -27,7 +28,8 @@ export function watchServer(
       );
       return;
     }
-    const client = new Client({ ...access, application_name: 'derms-backup-watch' });
+    const { tls, ...login } = access;
+    const client = new Client({ ...login, ssl: postgresTls(tls), application_name: 'derms-backup-watch' });
     asking = client;
     client.on('error', () => undefined); // what it breaks rejects by itself
     client

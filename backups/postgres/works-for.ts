@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { postgresTls } from '../../tls/postgres-tls';
 import type { PostgresAccess } from './server';
 
 /** The server has this long to answer, ms. */
@@ -10,8 +11,10 @@ const ANSWER_MS = 15_000;
  * `except` is the process of a session that does not count. Rejects when the server does not answer.
  */
 export async function serverWorksFor(access: PostgresAccess, applicationName: string, except = 0): Promise<boolean> {
+  const { tls, ...login } = access;
   const client = new Client({
-    ...access,
+    ...login,
+    ssl: postgresTls(tls),
     application_name: 'derms-backup-watch',
     connectionTimeoutMillis: ANSWER_MS,
     query_timeout: ANSWER_MS,

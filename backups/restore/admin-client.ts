@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { postgresTls } from '../../tls/postgres-tls';
 import type { PostgresAccess } from '../postgres/server';
 import { destroySocket, watchServer } from '../postgres/watch-server';
 
@@ -22,9 +23,9 @@ export async function withClient<T>(
   work: (client: Client) => Promise<T>,
   { signal, silenceMs }: ClientLimits = {},
 ): Promise<T> {
-  const { host, port, database, user, password } = access;
+  const { host, port, database, user, password, tls } = access;
   const client = new Client({
-    ...{ host, port, database, user, password },
+    ...{ host, port, database, user, password, ssl: postgresTls(tls) },
     connectionTimeoutMillis: CONNECT_MS,
     application_name: applicationName,
     keepAlive: true,

@@ -81,11 +81,13 @@ async function environment(
   port: number,
   password: string,
 ): Promise<NodeJS.ProcessEnv> {
-  const { host, port: databasePort, database: name, user, password: databasePassword } = database;
+  const { host, port: databasePort, database: name, user, password: databasePassword, tls = null } = database;
   return {
     QUARANTINE: 'true',
     LOG_LEVEL: 'warn',
     ...{ DB_HOST: host, DB_PORT: String(databasePort), DB_NAME: name, DB_USER: user, DB_PASSWORD: databasePassword },
+    ...(tls === null ? {} : { DB_SSLMODE: tls.verify ? 'verify-full' : 'require' }),
+    ...(tls?.caPath === undefined ? {} : { DB_SSL_CA_PATH: tls.caPath }),
     ...{ DB_POOL_SIZE: '4', DB_QUERY_TIMEOUT_MS: '30000' },
     ...{
       MQTT_HOST: LOOPBACK,

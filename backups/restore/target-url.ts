@@ -1,6 +1,11 @@
+import { openClientTls, type ClientTls } from '../../tls/client-tls';
 import type { PostgresAccess } from '../postgres/server';
 
-/** Reads `postgres://user:password@host:port/database`; an access stays as it is. @throws {Error} when something is missing. */
+/**
+ * Reads `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=/path` for TLS; an access stays as it is.
+ *
+ * @throws {Error} when something is missing.
+ */
 export function accessOf(target: string | PostgresAccess): PostgresAccess {
   if (typeof target !== 'string') return target;
   const url = URL.canParse(target) ? new URL(target) : null;
@@ -19,5 +24,14 @@ export function accessOf(target: string | PostgresAccess): PostgresAccess {
     database,
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
+    tls: tlsOf(url.searchParams),
   };
+}
+
+function tlsOf(parameters: URLSearchParams): ClientTls | null {
+  const mode = parameters.get('sslmode') ?? 'disable';
+  if (mode === 'disable') return null;
+  if (mode !== 'verify-full' && mode !== 'require') throw new Error('sslmode is disable, require or verify-full');
+  const caPath = parameters.get('sslrootcert') ?? undefined;
+  return openClientTls({ name: 'restore-target', caPath, verify: mode === 'verify-full' });
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { stopFleet, ZERO_VALID_SECONDS, type FleetStopReport } from '../../broker/fleet-stop';
+import { BROKER_SETTINGS, brokerAccess } from '../../config/connections';
 import { loadSomeSettings } from '../../config/load';
+import { Secrets } from '../../config/secrets';
 import { SAFE_STATES } from '../../domain/emergency-stop';
 import { createLogger } from '../../observability/logger';
 import { createApiClient } from '../api-client';
@@ -13,7 +15,6 @@ import { numberOf, readOptions, required } from '../options';
 const USAGE = `derms emergency-stop --safe-state default|zero --reason "…" [--by NAME] [--listen SECONDS]
        derms emergency-stop lift --reason "…"
        derms emergency-stop show [--json]`;
-const BROKER_SETTINGS = ['MQTT_HOST', 'MQTT_PORT', 'MQTT_USERNAME', 'MQTT_PASSWORD', 'MQTT_TOPIC_PREFIX'] as const;
 /** Devices in the field report at least this often. */
 const LISTEN_SECONDS = 30;
 const MOST_NAMED = 10;
@@ -37,11 +38,12 @@ export const emergencyStop: Command = async (argv, context) => {
   if (safeState === undefined) throw new CommandFailure(`--safe-state is default or zero.\nUsage: ${USAGE}`);
   const reason = required(values.reason, 'reason', USAGE);
   const listenSeconds = numberOf(values.listen, 'listen') ?? LISTEN_SECONDS;
-  const { MQTT_HOST: host, MQTT_PORT: port, ...settings } = loadSomeSettings(BROKER_SETTINGS, context.environment);
+  const settings = loadSomeSettings([...BROKER_SETTINGS, 'MQTT_TOPIC_PREFIX'], context.environment);
+  const broker = brokerAccess(settings, new Secrets(context.environment));
   const stop = { stopId: randomUUID(), safeState, reason, engagedBy: values.by, engagedAtMs: context.now().getTime() };
   const fleet = stopFleet(
     {
-      ...{ host, port, username: settings.MQTT_USERNAME, password: settings.MQTT_PASSWORD },
+      ...broker,
       ...{ prefix: settings.MQTT_TOPIC_PREFIX, clientId: `derms-emergency-${stop.stopId}` },
     },
     { stop, zeroValidSeconds: ZERO_VALID_SECONDS, listenSeconds },
@@ -49,7 +51,7 @@ export const emergencyStop: Command = async (argv, context) => {
   );
   const first = await fleet.first.catch((cause: unknown) => {
     throw new CommandFailure(
-      `Nothing was stopped: ${cause instanceof Error ? cause.message : String(cause)} (broker ${host}:${String(port)})`,
+      `Nothing was stopped: ${cause instanceof Error ? cause.message : String(cause)} (broker ${broker.host}:${String(broker.port)})`,
       2,
       { cause },
     );

@@ -1,5 +1,6 @@
 import { createBrokerAgentActivities } from '../../activities/broker-agent';
 import { copyStore } from '../../backups/mqtt/copy-store';
+import { temporalAccess } from '../../config/connections';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { brokerQueue } from '../../workflows/messages';
 import { AGENT_SETTINGS } from '../agent-settings';
@@ -14,17 +15,18 @@ import { startTemporalWorker } from '../temporal-worker';
  */
 async function main(): Promise<void> {
   const role = await beginRoleWith('broker-agent', AGENT_SETTINGS);
-  const { settings, log, shutdown, missing } = role;
+  const { settings, secrets, log, missing } = role;
   const store = configuredBrokerStore(settings);
   if (typeof store === 'string') throw new Error(store);
   const vault = await openBackupVault(settings);
   if (vault === null) throw new Error('the agent needs BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS');
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
-  const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
-  shutdown.add('Temporal', () => connection.close());
+  const temporal = temporalAccess(settings, secrets);
+  const connection = await connectWhenReady(temporal, log, new AbortController().signal);
   await startTemporalWorker(role, {
     connection,
+    access: temporal,
     taskQueue: brokerQueue(settings.BROKER_NAME),
     activities: createBrokerAgentActivities({
       copyStore: (runId, options) => copyStore({ store, ...vault }, runId, options),

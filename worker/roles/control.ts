@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { v5 as uuidv5, v4 as uuidv4 } from 'uuid';
 import { createControlActivities } from '../../activities';
 import type { BrokerOptions } from '../../broker/connection';
 import { watchEmergencyLatch } from '../../broker/emergency-latch';
 import { openSetpointPublisher, type SetpointPublisher } from '../../broker/setpoint-publisher';
+import { brokerAccess, temporalAccess } from '../../config/connections';
 import { policyNumbers } from '../../config/policy';
 import { topics } from '../../contracts/topics';
 import { createDispatchProgress } from '../../db/dispatch-progress';
@@ -16,6 +17,7 @@ import type { Database } from '../../db/pool';
 import { createSetpointStore } from '../../db/setpoint-store';
 import { planTree } from '../../domain/plan-tree';
 import { setpointTtlSeconds } from '../../domain/setpoint-life';
+import { connectLazily } from '../../temporal/client-connection';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobRunStarter } from '../../temporal/job-run-starter';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
@@ -36,24 +38,19 @@ const MAX_CONCURRENT_ACTIVITIES = 50;
 /** Role `control`: plans and publishes; polls the control queue. */
 async function main(): Promise<void> {
   const role = await beginRole('control');
-  const { settings, log, registry, shutdown, missing } = role;
+  const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'control');
   const schedules = deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES);
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
-  const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
-  shutdown.add('Temporal', () => connection.close());
-  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
+  const temporal = temporalAccess(settings, secrets);
+  const connection = await connectWhenReady(temporal, log, new AbortController().signal);
+  const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
   const setpoints = createSetpointStore(db);
-  const broker = {
-    host: settings.MQTT_HOST,
-    port: settings.MQTT_PORT,
-    username: settings.MQTT_USERNAME,
-    password: settings.MQTT_PASSWORD,
-  };
+  const broker = brokerAccess(settings, secrets);
   const publisher = openSetpointPublisher(
     { ...broker, clientId: `derms-control-${settings.INSTANCE_ID}` },
     { log, registry, onNewSession: () => setpoints.beginBrokerSession() },
@@ -94,6 +91,7 @@ async function main(): Promise<void> {
   });
   await startTemporalWorker(role, {
     connection,
+    access: temporal,
     taskQueue: TASK_QUEUES.control,
     workflowBundlePath: join(__dirname, '../../workflow-bundle.js'),
     activities: withControlMetrics(activities, registry),

@@ -1,10 +1,12 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { openAcknowledgedSubscription } from '../../broker/acknowledged-subscription';
+import { brokerAccess, temporalAccess } from '../../config/connections';
 import { createRefusedTelemetry } from '../../db/refused-telemetry';
 import { createWireRegistry } from '../../db/registration';
 import { createTelemetryStore } from '../../db/telemetry-store';
 import { prepareTelemetry } from '../../db/time-series-upkeep';
 import { startIngest } from '../../ingest/start-ingest';
+import { connectLazily } from '../../temporal/client-connection';
 import { triggerSupervisor } from '../../temporal/schedules';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
 
@@ -13,12 +15,13 @@ const TEMPORAL_CALL_MS = 3_000;
 /** Role `ingest`: telemetry and meter readings from the broker into Postgres. */
 async function main(): Promise<void> {
   const role = await beginRole('ingest');
-  const { settings, log, registry, shutdown, missing } = role;
+  const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'ingest');
-  const connection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
+  const connection = connectLazily(temporalAccess(settings, secrets));
   shutdown.add('Temporal client', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
 
+  const broker = brokerAccess(settings, secrets);
   const ingest = await startIngest({
     options: {
       shared: settings.INGEST_SHARED,
@@ -38,10 +41,7 @@ async function main(): Promise<void> {
     subscribe: (request, onMessage) =>
       openAcknowledgedSubscription(
         {
-          host: settings.MQTT_HOST,
-          port: settings.MQTT_PORT,
-          username: settings.MQTT_USERNAME,
-          password: settings.MQTT_PASSWORD,
+          ...broker,
           clientId: `derms-ingest-${settings.INSTANCE_ID}`,
           ...request,
           sessionExpirySeconds: settings.INGEST_SESSION_EXPIRY_SECONDS,

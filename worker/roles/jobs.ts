@@ -1,12 +1,14 @@
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { createJobActivities } from '../../activities/jobs';
+import { temporalAccess } from '../../config/connections';
 import { createJobRunStore } from '../../db/job-runs';
 import { auditTicks } from '../../db/tick-audit';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { scheduledRuns } from '../../jobs/runner/run-ids';
 import { nominalTicks } from '../../jobs/runner/schedules';
 import { createBrokerAgents } from '../../temporal/broker-agents';
+import { connectLazily } from '../../temporal/client-connection';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobQueues } from '../../temporal/job-queues';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
@@ -27,16 +29,16 @@ import { createTimeSeriesPort } from '../time-series-port';
 /** Role `jobs`: runs of jobs; polls the jobs queue. May be away: what is asked for meanwhile waits for it. */
 async function main(): Promise<void> {
   const role = await beginRole('jobs');
-  const { settings, log, registry, shutdown, missing } = role;
+  const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'jobs');
   const vault = await openBackupVault(settings);
   const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
   shutdown.add('audit sealer', () => sealer.stop());
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
-  const connection = await connectWhenReady(settings.TEMPORAL_ADDRESS, log, new AbortController().signal);
-  shutdown.add('Temporal', () => connection.close());
-  const clientConnection = Connection.lazy({ address: settings.TEMPORAL_ADDRESS, interceptors: [] });
+  const temporal = temporalAccess(settings, secrets);
+  const connection = await connectWhenReady(temporal, log, new AbortController().signal);
+  const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
 
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
   if (vault !== null) void tellStorageRules(() => checkStorageRules(settings), role); // never rejects
   await startTemporalWorker(role, {
     connection,
+    access: temporal,
     taskQueue: TASK_QUEUES.jobs,
     workflowBundlePath: join(__dirname, '../../workflow-bundle.js'),
     activities: createJobActivities({
@@ -61,9 +64,9 @@ async function main(): Promise<void> {
             return auditTicks(db, { nominalTicks, open, nowMs: Date.now(), graceSeconds });
           },
         },
-        timeSeries: createTimeSeriesPort(db, settings),
+        timeSeries: createTimeSeriesPort(db, settings, secrets),
         mqttBackup: mqttBackupPorts(settings, vault, db, createBrokerAgents(client)),
-        databaseBackup: databaseBackupPorts(settings, vault, db),
+        databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
       },

@@ -31,7 +31,11 @@ const verify = (...args: string[]): Promise<{ code: number; stdout: string; stde
     const { host, port, database: name, user, password } = database.options;
     const env = {
       ...{ PATH: process.env['PATH'], DB_HOST: host, DB_PORT: String(port), DB_NAME: name, DB_USER: user },
-      ...{ DB_PASSWORD: password, BACKUP_STORAGE: pathToFileURL(folder).href, BACKUP_ENCRYPTION_KEYS: keyEntry('k1') },
+      ...{
+        DB_PASSWORD: String(password),
+        BACKUP_STORAGE: pathToFileURL(folder).href,
+        BACKUP_ENCRYPTION_KEYS: keyEntry('k1'),
+      },
     };
     execFile(process.execPath, [PROGRAM, ...args], { env, cwd: folder }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });

@@ -9,15 +9,15 @@ export interface OwnBroker {
   readonly host: string;
   readonly port: number;
   readonly process: MosquittoBroker;
-  /** Starts it again on its port, with what it saved. */
-  restart(): Promise<void>;
+  /** Starts it again on its port, with what it saved and what has changed. */
+  restart(changed?: Partial<MosquittoOptions>): Promise<void>;
   remove(): Promise<void>;
 }
 
 export async function startOwnBroker(options: Partial<MosquittoOptions> = {}): Promise<OwnBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'derms-test-broker-'));
-  const start = (port?: number): Promise<MosquittoBroker> =>
-    startMosquitto({ ...options, dataDir: join(folder, 'data'), ...(port === undefined ? {} : { port }) });
+  const start = (port?: number, changed: Partial<MosquittoOptions> = {}): Promise<MosquittoBroker> =>
+    startMosquitto({ ...options, ...changed, dataDir: join(folder, 'data'), ...(port === undefined ? {} : { port }) });
   let broker = await start();
   return {
     host: broker.host,
@@ -25,9 +25,9 @@ export async function startOwnBroker(options: Partial<MosquittoOptions> = {}): P
     get process() {
       return broker;
     },
-    async restart() {
+    async restart(changed) {
       await broker.stop();
-      broker = await start(broker.port);
+      broker = await start(broker.port, changed);
     },
     async remove() {
       broker.resume();
