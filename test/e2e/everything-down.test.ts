@@ -137,6 +137,9 @@ it('brings everything back after the night when the database is lost', async () 
     20_000,
     250,
   );
+  // Nobody knows which tokens were revoked since the backup: people log in again.
+  await eventually(async () => expect((await admin('GET', '/api/feeders')).status).toBe(401), 10_000, 250);
+  admin = await apiAs(system, 'admin');
   expect(await limitOf('market-square')).toBe(160);
   expect((await admin('GET', `/api/dispatches/${forgotten}`)).status).toBe(404);
   const refused = await admin('PATCH', '/api/feeders/market-square', lowered, { 'if-match': '"1"' });

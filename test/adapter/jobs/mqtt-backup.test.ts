@@ -190,6 +190,7 @@ describe('the backup of brokers', () => {
     const [{ backupId, copy }] = result.brokers;
     expect(verified!.result.stock).toMatchObject([
       { kind: 'dump', adopted: [] },
+      { kind: 'base', adopted: [] },
       { kind: 'mqtt', adopted: [copy.key], untrusted: [] },
     ]);
     expect(backups).toMatchObject([{ backupId, state: 'verified' }]);

@@ -98,8 +98,8 @@ it('a password that changes under load is read again by each new connection, and
   let done = 0;
   const ask = async (): Promise<void> => {
     while (performance.now() < until) {
-      const fresh = open({ user: 'rotating', password });
-      await Promise.all([busy.query('select 1'), fresh.query('select 1')]);
+      const fresh = openOne({ user: 'rotating', password });
+      await Promise.all([busy.query('select 1'), fresh.query('select 1').finally(fresh.close)]);
       done += 1;
     }
   };
@@ -115,9 +115,16 @@ it('a password that changes under load is read again by each new connection, and
   expect(done).toBeGreaterThan(20);
 }, 30_000);
 
+/** Closed at the end. */
 function open(options: Partial<DatabaseOptions>, tls: Partial<ClientTlsOptions> = {}): Database {
+  const database = openOne(options, tls);
+  databases.push(database);
+  return database;
+}
+
+function openOne(options: Partial<DatabaseOptions>, tls: Partial<ClientTlsOptions> = {}): Database {
   const { host, port, superuser: user, password } = postgres;
-  const database = openDatabase(
+  return openDatabase(
     {
       ...{ host, port, user, password, database: 'postgres', poolSize: 1 },
       ...{ connectTimeoutMs: 5_000, queryTimeoutMs: 5_000, applicationName: 'test' },
@@ -126,8 +133,6 @@ function open(options: Partial<DatabaseOptions>, tls: Partial<ClientTlsOptions> 
     },
     testLog,
   );
-  databases.push(database);
-  return database;
 }
 
 /** As its administrator renews it: files replaced, configuration loaded again. */

@@ -154,7 +154,7 @@ describe('a token of a machine', () => {
       ['dispatches:request', 'dispatches:cancel'],
       ['requestDispatch', 'cancelDispatch'],
     ],
-    [['audit:read'], ['listAudit']],
+    [['audit:read'], ['listAudit', 'exportAudit']],
     [['admin'], []],
     [['operator'], []],
   ])('with %j may %j and nothing else', async (scopes, operations) => {
@@ -273,5 +273,5 @@ it('what a machine may change, and by which scope', () => {
 
 it('no machine may what only an administrator may, but for reading the audit', () => {
   const risky = routes.filter(({ role, scope }) => role === 'admin' && scope !== null);
-  expect(risky.map(nameOf)).toEqual(['GET /api/audit']);
+  expect(risky.map(nameOf)).toEqual(['GET /api/audit', 'GET /api/audit/export']);
 });
