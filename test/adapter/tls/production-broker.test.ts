@@ -1,0 +1,163 @@
+import { pbkdf2Sync, randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { readToolchain } from '../../../local/toolchain';
+import { startChild, type ChildProcess } from '../../../servers/child-process';
+import { freePort } from '../../../servers/free-port';
+import { toolEnvironment } from '../../../servers/tool';
+import { makeCertificateAuthority, writePair } from '../../support/certificate-authority';
+import { eventually } from '../../support/servers';
+
+const DEPLOY = join(__dirname, '../../../deploy/mosquitto');
+/** A loopback address that nobody else's broker listens on by itself. */
+const HOST = process.platform === 'linux' ? '127.83.19.7' : '127.0.0.1';
+const folder = mkdtempSync(join(tmpdir(), 'derms-test-production-broker-'));
+const authority = makeCertificateAuthority();
+const clients: MqttClient[] = [];
+let port: number;
+let broker: ChildProcess;
+
+beforeAll(async () => {
+  port = await freePort();
+  for (const name of ['config', 'certs', 'data']) mkdirSync(join(folder, name), { recursive: true });
+  writePair(join(folder, 'certs'), 'tls', authority.issue({ names: ['broker.test'] }));
+  writeFileSync(join(folder, 'config/acl'), readFileSync(join(DEPLOY, 'acl')));
+  writeFileSync(join(folder, 'config/passwords'), ['derms', 'pv-1', 'pv-2'].map(passwordLine).join('\n') + '\n', {
+    mode: 0o600,
+  });
+  // The very file, but for where its files lie and the port, which may be taken here.
+  const text = readFileSync(join(DEPLOY, 'mosquitto.conf'), 'utf8');
+  const root = process.getuid?.() === 0 ? 'user root\n' : '';
+  const here = text.replaceAll('/mosquitto/', `${folder}/`).replace('listener 8883', `listener ${String(port)}`);
+  writeFileSync(join(folder, 'mosquitto.conf'), root + here);
+  const tool = readToolchain().mosquitto;
+  broker = await startChild({
+    ...{ name: 'Mosquitto', program: tool.path, args: ['-c', join(folder, 'mosquitto.conf')] },
+    ...{ env: toolEnvironment(tool), cwd: folder, logFile: join(folder, 'log') },
+  });
+  await eventually(async () => (await signIn('derms')).end(true));
+}, 60_000);
+afterAll(async () => {
+  for (const client of clients) client.end(true);
+  await broker.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the broker of deploy/mosquitto', () => {
+  it('listens for TLS on 8883 alone: connecting to 1883 fails, and so does plain MQTT on its port', async () => {
+    const listeners = readFileSync(join(DEPLOY, 'mosquitto.conf'), 'utf8').match(/^(listener|port) .*$/gm);
+    expect(listeners).toEqual(['listener 8883']);
+
+    await expect(reach(1883)).rejects.toThrow(/ECONNREFUSED|EADDRNOTAVAIL/);
+    await expect(
+      connectAsync(`mqtt://${HOST}:${String(port)}`, { reconnectPeriod: 0, connectTimeout: 2_000 }, false),
+    ).rejects.toThrow();
+  });
+
+  it.each([
+    ['no password', {}],
+    ['a wrong password', { username: 'pv-1', password: 'wrong' }],
+  ])('lets nobody in with %s', async (_case, credentials) => {
+    await expect(signIn('pv-1', credentials)).rejects.toThrow(/Not authorized/);
+  });
+
+  it('lets a device write its own telemetry and read its own setpoints, and nothing of another', async () => {
+    const [ours, one, other] = [await signIn('derms'), await signIn('pv-1'), await signIn('pv-2')];
+    const forger = (): Promise<MqttClient> => signIn('pv-1');
+    const heard: string[] = [];
+    for (const [name, client] of Object.entries({ ours, one, other }))
+      client.on('message', (topic) => heard.push(`${name} ${topic}`));
+    await ours.subscribeAsync('der/telemetry/#', { qos: 1 });
+    for (const device of [one, other]) await device.subscribeAsync(['der/setpoints/#', 'der/telemetry/#'], { qos: 1 });
+
+    await one.publishAsync('der/telemetry/pv/pv-1', 'own', { qos: 1 });
+    expect(await isTaken(await forger(), 'der/telemetry/pv/pv-2')).toBe(false);
+    expect(await isTaken(await forger(), 'der/setpoints/pv/pv-1')).toBe(false);
+    expect(await isTaken(await forger(), 'der/emergency-stop')).toBe(false);
+    await ours.publishAsync('der/setpoints/pv/pv-1', 'for one', { qos: 1 });
+    await ours.publishAsync('der/setpoints/pv/pv-2', 'for the other', { qos: 1 });
+    await eventually(() => expect(heard).toHaveLength(3));
+
+    expect(heard.sort()).toEqual([
+      'one der/setpoints/pv/pv-1',
+      'other der/setpoints/pv/pv-2',
+      'ours der/telemetry/pv/pv-1',
+    ]);
+  });
+
+  it('hangs up on a client that sends too much at once, and serves the others', async () => {
+    const [loud, quiet] = [await signIn('pv-1'), await signIn('pv-2')];
+    const hungUp = closing(loud);
+
+    loud.publish('der/telemetry/pv/pv-1', Buffer.alloc(100_000), { qos: 0 });
+
+    await hungUp;
+    await quiet.publishAsync('der/telemetry/pv/pv-2', 'still here', { qos: 1 });
+  });
+
+  it('answers others within a second while one floods', async () => {
+    const [loud, quiet] = [await signIn('pv-1'), await signIn('pv-2')];
+    for (let index = 0; index < 20_000; index += 1) loud.publish('der/telemetry/pv/pv-1', 'x'.repeat(400), { qos: 0 });
+
+    const startedAt = performance.now();
+    await quiet.publishAsync('der/telemetry/pv/pv-2', 'heard', { qos: 1 });
+
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+});
+
+async function signIn(
+  user: string,
+  credentials: { username?: string; password?: string } = { username: user, password: passwordOf(user) },
+) {
+  const client = await connectAsync(
+    `mqtts://${HOST}:${String(port)}`,
+    {
+      ...{ protocolVersion: 5, clientId: randomUUID(), reconnectPeriod: 0 },
+      ...{ ca: authority.cert, servername: 'broker.test', connectTimeout: 5_000 },
+      ...credentials,
+    },
+    false,
+  );
+  clients.push(client);
+  return client;
+}
+
+/** Some versions refuse in the PUBACK, some hang up. */
+const isTaken = (client: MqttClient, topic: string): Promise<boolean> =>
+  Promise.race([
+    client.publishAsync(topic, 'forged', { qos: 1, retain: true }).then(
+      () => true,
+      () => false,
+    ),
+    closing(client).then(() => false),
+  ]);
+
+const closing = (client: MqttClient): Promise<void> =>
+  new Promise((resolve) => {
+    client.once('close', () => {
+      resolve();
+    });
+  });
+
+function reach(at: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: HOST, port: at }, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
+
+const passwordOf = (user: string): string => `password-of-${user}`;
+
+/** As `mosquitto_passwd` writes it. */
+function passwordLine(user: string): string {
+  const salt = Buffer.from(user.padEnd(12, '.'));
+  const hash = pbkdf2Sync(passwordOf(user), salt, 101, 64, 'sha512');
+  return `${user}:$7$101$${salt.toString('base64')}$${hash.toString('base64')}`;
+}
