@@ -79,7 +79,7 @@ describe('logging in', () => {
     await login(PASSWORD, 'olga');
     expect(warn.mock.calls.map(([details]) => details)).toEqual([
       { user: 'olga', address: '127.0.0.1', requestId: expect.any(String) },
-      { user: undefined, address: '127.0.0.1', requestId: expect.any(String) },
+      { user: 'unknown user', address: '127.0.0.1', requestId: expect.any(String) },
     ]);
     warn.mockRestore();
   });
