@@ -1,5 +1,5 @@
 import type { Proposal } from './control-cycle';
-import type { TreeSnapshot } from './fleet';
+import type { Device, TreeSnapshot } from './fleet';
 import type { DevicePlan, TreePlan } from './plan';
 
 export interface UnderApproval {
@@ -56,48 +56,66 @@ const approved = (device: DevicePlan, targetKw: number | undefined): DevicePlan 
 
 /** Whether `targets` would leave each side of each node inside its limit, or no worse than it stands or than the plan does. */
 function mayGoOut(plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean {
-  const now = shiftsOf(plan, tree, presentKw(tree));
-  return holds(plan, shiftsOf(plan, tree, targets), (feederId) => now.get(feederId) ?? 0);
+  const change = changesOf(plan, tree, targets);
+  return holds(plan, shiftsOf(plan, tree, targets), (feederId) => change.get(feederId) ?? 0);
 }
 
 /** Whether `targets` in place of the plan's own would leave each node inside its limits, or no worse than the plan does. */
 const keepsEveryLimit = (plan: TreePlan, tree: TreeSnapshot, targets: Readonly<Record<string, number>>): boolean =>
-  holds(plan, shiftsOf(plan, tree, targets), () => 0);
+  holds(plan, shiftsOf(plan, tree, targets), () => NaN);
 
-/** `excusedKw`: a shift by no more than this, in its direction, makes nothing worse. */
-function holds(plan: TreePlan, shift: ReadonlyMap<string, number>, excusedKw: (feederId: string) => number): boolean {
+/** `changeKw`: how publishing changes a node's flow; what does not raise it breaks no import limit. NaN: nobody knows. */
+function holds(plan: TreePlan, shift: ReadonlyMap<string, number>, changeKw: (feederId: string) => number): boolean {
   return plan.nodes.every(({ feederId, high, low, plannedHighKw, plannedLowKw }) => {
     const by = shift.get(feederId) ?? 0;
-    const excused = excusedKw(feederId);
-    const importHolds = by <= Math.max(0, excused) || plannedHighKw + by <= high.kw + toleranceKw(high.kw);
-    const exportHolds = by >= Math.min(0, excused) || plannedLowKw + by >= low.kw - toleranceKw(low.kw);
+    const change = changeKw(feederId);
+    const importHolds = by <= 0 || change <= 0 || plannedHighKw + by <= high.kw + toleranceKw(high.kw);
+    const exportHolds = by >= 0 || change >= 0 || plannedLowKw + by >= low.kw - toleranceKw(low.kw);
     return importHolds && exportHolds;
   });
 }
 
 /** What each node's flow would differ by from the plan's, with `targets` in place of the plan's own. */
-function shiftsOf(
+const shiftsOf = (
+  plan: TreePlan,
+  tree: TreeSnapshot,
+  targets: Readonly<Record<string, number>>,
+): ReadonlyMap<string, number> =>
+  sumUpwards(tree, plan, ({ deviceId, targetKw }) => (targets[deviceId] ?? targetKw) - targetKw);
+
+/** What each node's flow would change by, were exactly these targets published now. */
+function changesOf(
   plan: TreePlan,
   tree: TreeSnapshot,
   targets: Readonly<Record<string, number>>,
 ): ReadonlyMap<string, number> {
-  const parentOf = new Map(tree.feeders.map(({ feederId, parentId }) => [feederId, parentId]));
-  const shift = new Map<string, number>();
-  for (const { deviceId, feederId, targetKw } of plan.devices) {
-    const delta = (targets[deviceId] ?? targetKw) - targetKw;
-    for (let node: string | null = feederId; delta !== 0 && node !== null; node = parentOf.get(node) ?? null) {
-      shift.set(node, (shift.get(node) ?? 0) + delta);
-    }
-  }
-  return shift;
+  const presentKw = new Map(tree.devices.map((device) => [device.deviceId, heldKw(device, tree)]));
+  return sumUpwards(tree, plan, ({ deviceId }) => {
+    const targetKw = targets[deviceId];
+    return targetKw === undefined ? 0 : targetKw - (presentKw.get(deviceId) ?? NaN);
+  });
 }
 
-/** What the devices do now that have said so of late. */
-const presentKw = ({ devices, settings }: TreeSnapshot): Readonly<Record<string, number>> =>
-  Object.fromEntries(
-    devices.flatMap(({ deviceId, reading }) =>
-      reading === null || reading.ageSeconds > settings.staleSeconds ? [] : [[deviceId, reading.powerKw]],
-    ),
-  );
+/** The command that a device holds, else what it says of late that it does; NaN when nobody knows. */
+function heldKw({ acknowledged, reading }: Device, { nowMs, settings }: TreeSnapshot): number {
+  if (acknowledged !== null && acknowledged.validUntilMs > nowMs) return acknowledged.targetKw;
+  return reading !== null && reading.ageSeconds <= settings.staleSeconds ? reading.powerKw : NaN;
+}
+
+function sumUpwards(
+  tree: TreeSnapshot,
+  plan: TreePlan,
+  ofDevice: (device: DevicePlan) => number,
+): ReadonlyMap<string, number> {
+  const parentOf = new Map(tree.feeders.map(({ feederId, parentId }) => [feederId, parentId]));
+  const sums = new Map<string, number>();
+  for (const device of plan.devices) {
+    const kw = ofDevice(device);
+    for (let node: string | null = device.feederId; kw !== 0 && node !== null; node = parentOf.get(node) ?? null) {
+      sums.set(node, (sums.get(node) ?? 0) + kw);
+    }
+  }
+  return sums;
+}
 
 const toleranceKw = (limitKw: number): number => Math.max(TOLERANCE_KW, Math.abs(limitKw) * TOLERANCE_SHARE);

@@ -80,10 +80,31 @@ function caseOf({ alert, labels: { job = '' }, expr }: AlertRule): Case {
         atMinute: 60,
         labels: { queue: 'jobs' },
       };
+    case 'DermsWalNotArchived':
+      return {
+        fires: archivedAt('derms_wal_last_archived_timestamp_seconds{', '0x60'),
+        quiet: archivedAt('derms_wal_last_archived_timestamp_seconds{', '0+60x60'),
+        atMinute: 45,
+        labels: {},
+      };
+    case 'DermsBaseBackupOld':
+      return {
+        fires: archivedAt('derms_backup_last_verified_timestamp_seconds{kind="base",', '0x11600'),
+        quiet: archivedAt('derms_backup_last_verified_timestamp_seconds{kind="base",', '0x5 518400x11600'),
+        atMinute: 11_540,
+        labels: {},
+      };
     default:
       throw new Error(`${alert} is tried by nobody: give it a case`);
   }
 }
+
+/** Where the log is archived; a replica that cannot read the database says 0 of all. */
+const archivedAt = (metric: string, values: string): Series[] => [
+  ...twoReplicas('derms_wal_archiving', '', ['1x11600', '0x11600']),
+  { series: `${metric}instance="api-0"}`, values },
+  { series: `${metric}instance="api-1"}`, values: '0x11600' },
+];
 
 const tryRule = async (rule: AlertRule, series: readonly Series[], alerts: readonly object[]): Promise<string> => {
   const { atMinute } = caseOf(rule);

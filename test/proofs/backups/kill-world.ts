@@ -48,7 +48,10 @@ export async function createKillWorld(): Promise<KillWorld> {
   for (const made of [scratch, temporary]) mkdirSync(made, { mode: 0o711 });
   const storage = await startVersitygw({ folder: join(folder, 's3') });
   const s3 = await openBucket(storage);
-  const system = await startTestSystem({ env: environment(storage, { scratch, temporary }) });
+  const system = await startTestSystem({
+    profile: 'durable', // what was committed is there after a kill -9
+    env: environment(storage, { scratch, temporary }),
+  });
   await fill(system);
   await Promise.all([system.start('api'), system.start('worker')]);
   const db = databaseOf(system);
@@ -195,7 +198,7 @@ async function fill({ environments, stack, secrets }: TestSystem): Promise<void>
 async function restartPostgres({ stack, secrets }: TestSystem): Promise<TestSystem['stack']['postgres']> {
   const { port, dataDir } = stack.postgres;
   return eventually(
-    () => startPostgres({ dataDir, port, password: secrets.postgresAdmin, profile: 'fast' }),
+    () => startPostgres({ dataDir, port, password: secrets.postgresAdmin, profile: 'durable' }),
     PORTS_FREE_WITHIN_MS,
   );
 }

@@ -261,11 +261,15 @@ describe('planCycle in manual mode', () => {
   });
 
   it.each`
-    did                                         | measuredKw | ageSeconds | applies
-    ${'relieves what is broken already'}        | ${20}      | ${1}       | ${'plan-5'}
-    ${'makes it worse'}                         | ${15}      | ${1}       | ${null}
-    ${'relieves by what was measured long ago'} | ${20}      | ${600}     | ${null}
-  `('over the limit, an approved plan that $did: applies $applies', async ({ measuredKw, ageSeconds, applies }) => {
+    did                                         | measuredKw | ageSeconds | toldKw  | applies
+    ${'relieves what is broken already'}        | ${20}      | ${1}       | ${null} | ${'plan-5'}
+    ${'makes it worse'}                         | ${15}      | ${1}       | ${null} | ${null}
+    ${'relieves by what was measured long ago'} | ${20}      | ${600}     | ${null} | ${null}
+    ${'lowers what a device may draw'}          | ${5}       | ${1}       | ${22}   | ${'plan-5'}
+    ${'raises what a device may draw'}          | ${20}      | ${1}       | ${11}   | ${null}
+  `('over the limit, an approved plan that $did: applies $applies', async (given) => {
+    const { measuredKw, ageSeconds, toldKw, applies } = given;
+    const acknowledged = toldKw === null ? null : { targetKw: toldKw, validUntilMs: NOW_MS + 30_000 };
     const proposal = {
       planId: 'plan-5',
       proposedAtMs: NOW_MS - 20_000,
@@ -273,7 +277,7 @@ describe('planCycle in manual mode', () => {
       approvedAtMs: NOW_MS,
       appliedAtMs: null,
     };
-    const devices = [anEv({ deviceId: 'ev-1', reading: aReading({ powerKw: measuredKw, ageSeconds }) })];
+    const devices = [anEv({ deviceId: 'ev-1', acknowledged, reading: aReading({ powerKw: measuredKw, ageSeconds }) })];
     const { run, stored } = scene({ mode: 'manual', decided, proposal, devices });
     await run();
     expect(stored[0]?.applies).toBe(applies);

@@ -38,7 +38,7 @@ describe('a restored database', () => {
 describe('the address of a target', () => {
   it('is read whole', () => {
     expect(accessOf('postgres://derms_admin:p%40ss@db.example:6432/derms')).toEqual({
-      ...{ host: 'db.example', port: 6432, database: 'derms', user: 'derms_admin', password: 'p@ss' },
+      ...{ host: 'db.example', port: 6432, database: 'derms', user: 'derms_admin', password: 'p@ss', tls: null },
     });
   });
 

@@ -41,7 +41,7 @@ describe('backups', () => {
   it('shows at a glance how old the newest is, and how far it is proven', async () => {
     const { code, lines } = await derms([aBackup()]);
     expect(lines).toEqual([
-      '           TAKEN AT   AGE  KIND  STATE     LOOKED AT  STORED MB                                    ID',
+      'TAKEN AT              AGE  KIND  STATE     LOOKED AT  STORED MB                                    ID',
       `2026-05-01T02:15:00  10 h  dump  verified    3 h ago       12.3  ${ID}`,
     ]);
     expect(code).toBe(0);

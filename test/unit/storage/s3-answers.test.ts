@@ -105,6 +105,6 @@ describe('an S3 server that goes silent', () => {
       setTimeout(() => response.destroy(), 20);
     };
     const got = collect(await (await storageOf()).get('x'));
-    await expect(got).rejects.toMatchObject({ reason: 'damaged', message: 'x ended after 4 of 100 bytes' });
+    await expect(got).rejects.toMatchObject({ reason: 'unavailable', message: 'x ended after 4 of 100 bytes' });
   });
 });

@@ -13,6 +13,7 @@ describe('a scope', () => {
       'read:backups',
       'read:devices',
       'read:dispatches',
+      'read:emergency-stop',
       'read:envelopes',
       'read:feeders',
       'read:jobs',
