@@ -29,6 +29,7 @@ export async function withClient<T>(
     connectionTimeoutMillis: CONNECT_MS,
     application_name: applicationName,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
   });
   client.on('error', () => undefined); // a connection that breaks rejects the query on it
   const silent = new AbortController();
