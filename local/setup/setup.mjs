@@ -26,7 +26,13 @@ const results = await Promise.all([...wanted, ...forProofs].map(provide));
 const missing = results.filter(({ found }) => !found);
 if (missing.length > 0) console.error(whatToType(missing));
 if (missing.some(({ component }) => wanted.includes(component))) process.exitCode = 1;
-else if (!npmOnly) writeToolchain(results.filter(({ found }) => found));
+else if (!npmOnly) writeToolchain([...results, ...(await alreadyThere())].filter(({ found }) => found));
+
+/** What only proofs need is not installed without them, but kept in the record once it is there: benchmarks use it. */
+async function alreadyThere() {
+  const rest = proofComponents.filter((component) => !forProofs.includes(component));
+  return Promise.all(rest.map(async (component) => ({ component, found: await component.find() })));
+}
 
 /** Finds a component, or installs it under a lock and looks again. */
 async function provide(component) {
