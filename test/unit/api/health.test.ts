@@ -274,7 +274,7 @@ describe('old secrets and certificates', () => {
       { kind: 'secret', name: 'DB_PASSWORD', toldBy: 'jobs-0', madeOn: '2026-01-30', expiresAtMs: null, fault: null },
       { kind: 'secret', name: 'JWT_SECRET', toldBy: 'api-0', madeOn: '2026-04-01', expiresAtMs: null, fault: null },
       { kind: 'secret', name: 'AUTH_USERS', toldBy: 'api-0', madeOn: '2026-01-01', expiresAtMs: null, fault: null },
-      { ...{ kind: 'certificate', name: 'api', toldBy: 'api-0', madeOn: null, fault: null }, expiresAtMs: 0 },
+      { kind: 'certificate', name: 'api', toldBy: 'api-0', madeOn: null, fault: null, expiresAtMs: 0 },
     ] as const;
     const watch = watchSecrets(
       () => Promise.resolve(told),
