@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
+import { startSealer } from '../audit/sealer';
 import { certificateFiles } from '../config/certificates';
 import { brokerAccess, databaseAccess, temporalAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
@@ -198,6 +199,11 @@ async function main(): Promise<void> {
       now: () => new Date(),
     },
   });
+  if (!settings.QUARANTINE) {
+    // Where nearly all entries are written; the jobs role may rest. Without a key: the jobs role signs.
+    const sealer = startSealer(db, { keyRing: null, log, registry });
+    shutdown.add('audit sealer', () => sealer.stop());
+  }
   shutdown.add('sums of refused attempts', () => refusals.stop());
   const app = createApp({
     log,
