@@ -40,7 +40,11 @@ afterAll(async () => {
 });
 
 /** As the schedule would. */
-const run = async (): Promise<{ state: string; failure: { code: string; message: string } | null; result: unknown }> => {
+const run = async (): Promise<{
+  state: string;
+  failure: { code: string; message: string } | null;
+  result: unknown;
+}> => {
   const runId = randomUUID();
   await world
     .withWorker([auditHead], () =>
