@@ -16,7 +16,7 @@ export interface PostgresTools {
 const HANDED_ON = /^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PGSSL[A-Z]*)$/;
 
 /** That, with the library path that a tool needs, for any program of its folder. */
-export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
+export function toolEnvironment(tool: { readonly libraryPath?: string } = {}): NodeJS.ProcessEnv {
   const handedOn = Object.fromEntries(Object.entries(process.env).filter(([name]) => HANDED_ON.test(name)));
   if (tool.libraryPath === undefined) return handedOn;
   const own = handedOn['LD_LIBRARY_PATH'];

@@ -22,8 +22,11 @@ export function watchProcesses(roots: readonly number[]): ProcessWatch {
       const [program = ''] = commandLine.split(' ');
       const name = program.split('/').at(-1)!.replace(/:$/, '');
       commandLines.set(`command line ${commandLine.slice(0, 60)}`, commandLine);
-      // A moment after the fork a child still has the environment of its parent; the last word is what it runs with.
-      if (name !== 'node') environments.set(`environment of ${name}`, read(pid, 'environ').replaceAll('\0', '\n'));
+      const environment = read(pid, 'environ').replaceAll('\0', '\n');
+      // Empty: it is about to end. Each that was seen counts, since one program may be run in several ways.
+      const place = `environment of ${name}`;
+      const seen = environments.get(place) ?? '';
+      if (name !== 'node' && !seen.includes(environment)) environments.set(place, `${seen}\n${environment}`);
     }
   };
   const timer = setInterval(look, EVERY_MS);
