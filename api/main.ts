@@ -200,8 +200,11 @@ async function main(): Promise<void> {
     },
   });
   if (!settings.QUARANTINE) {
-    // Where nearly all entries are written; the jobs role may rest. Without a key: the jobs role signs.
-    const sealer = startSealer(db, { keyRing: null, log, registry });
+    // Where nearly all entries are written; the jobs role may rest. Without a key: the jobs role signs. A connection of its own,
+    // so that neither requests nor a stop wait for it.
+    const sealing = database(settings, secrets, { log, poolSize: 1, timeoutMs: PROBE_MS });
+    shutdown.add('database sealing', sealing.close);
+    const sealer = startSealer(sealing, { keyRing: null, log, registry });
     shutdown.add('audit sealer', () => sealer.stop());
   }
   shutdown.add('sums of refused attempts', () => refusals.stop());

@@ -69,7 +69,7 @@ it('the nightly job stores the head and proves the chain; a tail that is cut aft
   for (const subject of ['a', 'b', 'c', 'd']) await write(subject);
   expect(await run()).toMatchObject({
     ...{ state: 'succeeded', failure: null },
-    result: { entries: 4, end: { position: 4 }, storedUpTo: 4, stored: { position: 4 } },
+    result: { entries: 4, end: { position: 4 }, storedUpTo: { position: 4 }, stored: { position: 4 } },
   });
 
   const owner = await connectAsOwner(world.database);
