@@ -218,6 +218,9 @@ it('no metric of any process holds a secret', async () => {
   const metrics = await metricsOf(system);
 
   expect(findSecrets(metrics, { feeder: 'substation-north' }).length).toBeGreaterThan(0);
+  // Of their ages everybody may know: those of the API, and those that the jobs role told.
+  for (const name of ['AUTH_USERS', 'BACKUP_DB_PASSWORD', 'DB_PASSWORD', 'JWT_SECRET', 'MQTT_PASSWORD'])
+    expect(metrics.get('metrics api')).toMatch(new RegExp(`derms_secret_age_seconds\\{[^}]*"${name}"[^}]*\\} \\d+\n`));
   expect(findSecrets(metrics, needles)).toEqual([]);
 });
 
