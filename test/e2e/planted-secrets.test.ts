@@ -12,7 +12,7 @@ import { eventually } from '../support/servers';
 import { historiesOf, logsOf, metricsOf, rowsOf } from './planted/haystacks';
 import { findSecrets, type Haystack, type Needles } from './planted/needles';
 import { watchProcesses, type ProcessWatch } from './planted/process-watch';
-import { apiAs, databaseOf, DEMO, sleep, startDemo } from './support';
+import { apiAs, databaseOf, sleep, startDemo } from './support';
 
 // A whole day of the system in a minute, with secrets that are known: log-ins, dispatches, backups, a restore, refused and
 // failing connections. Afterwards everything that it said, stored or showed is searched for them.

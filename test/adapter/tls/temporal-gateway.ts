@@ -4,6 +4,7 @@ import {
   createSecureServer,
   type ClientHttp2Session,
   type Http2SecureServer,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -39,7 +40,7 @@ export async function startTemporalGateway(
   { server, ca }: { readonly server: Issued; readonly ca: string },
 ): Promise<TemporalGateway> {
   const passed: Passed[] = [];
-  const backends = new Set<ClientHttp2Session>();
+  const sessions = new Set<ServerHttp2Session>();
   const waiting = new Set<ServerHttp2Stream>();
   const front: Http2SecureServer = createSecureServer({
     ...server,
@@ -49,14 +50,14 @@ export async function startTemporalGateway(
   const gateway = { apiKey: null as string | null };
   front.on('session', (session) => {
     const backend = connect(`http://${temporal}`);
-    backends.add(backend);
+    sessions.add(session);
     backend.on('error', () => {
       session.destroy();
     });
     session.on('error', () => undefined); // a client that hangs up
     session.on('close', () => {
       backend.destroy();
-      backends.delete(backend);
+      sessions.delete(session);
     });
     session.on('stream', (stream, headers) => {
       const path = String(headers[':path']);
@@ -89,7 +90,7 @@ export async function startTemporalGateway(
       for (const stream of waiting) stream.close(constants.NGHTTP2_CANCEL);
     },
     close: () => {
-      for (const backend of backends) backend.destroy();
+      for (const session of sessions) session.destroy();
       front.close();
     },
   };
