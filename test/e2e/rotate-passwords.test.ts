@@ -53,6 +53,8 @@ interface Load {
   /** What was asked of the API and not answered as it should be. */
   readonly failed: string[];
   readonly answered: () => number;
+  /** More at a time than there were: the pool has to make new connections. */
+  grow(): void;
   readonly end: Promise<unknown>;
 }
 
@@ -69,10 +71,10 @@ async function askForAWhile(until: number): Promise<Load> {
       failed.push(`${method} ${path}: ${String(error)}`);
     }
   };
-  /** More at a time than the pool has connections: it has to make new ones. */
+  let atOnce = 1;
   const crowd = async (): Promise<void> => {
     while (Date.now() < until) {
-      await Promise.all(Array.from({ length: 14 }, () => ask('GET', '/api/devices?limit=50')));
+      await Promise.all(Array.from({ length: atOnce }, () => ask('GET', '/api/devices?limit=50')));
       await sleep(150);
     }
   };
@@ -83,7 +85,10 @@ async function askForAWhile(until: number): Promise<Load> {
       await sleep(300);
     }
   };
-  return { failed, answered: () => answered, end: Promise.all([crowd(), orders()]) };
+  const grow = (): void => {
+    atOnce = 14;
+  };
+  return { failed, answered: () => answered, grow, end: Promise.all([crowd(), orders()]) };
 }
 
 /** A device that keeps what the broker has not acknowledged, as agents in the field do. */
@@ -132,8 +137,9 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
   const device = await reportForAWhile(() => mqttPassword, until);
 
   await sleep(HOW_LONG_MS / 4);
-  await rotateDatabase(next.db);
   const { rows } = await owner.query<{ now: Date }>('select clock_timestamp() as now');
+  load.grow();
+  await rotateDatabase(next.db);
   await sleep(HOW_LONG_MS / 4);
   mqttPassword = next.mqtt;
   await rotateBroker(next.mqtt);
@@ -142,7 +148,7 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
 
   expect(load.failed).toEqual([]);
   expect(load.answered()).toBeGreaterThan(50);
-  // Connections were made with the new one, by every process that has any.
+  // The pool has grown since: with the old password no connection could be made.
   await eventually(
     async () => {
       const { rows: made } = await owner.query<{ name: string }>(
