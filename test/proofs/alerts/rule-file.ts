@@ -35,7 +35,7 @@ export function tryRuleFile(name: string, cases: readonly AlertCase[]): void {
     expect(() => readFileSync(join(repositoryRoot(), 'docs/runbooks', page))).not.toThrow();
   });
 
-  it.each(cases)('$alert fires: $fires ($series)', async ({ alert, series, fires, atMinute }) => {
+  it.each(cases)('$alert fires: $fires (case $#)', async ({ alert, series, fires, atMinute }) => {
     const folder = mkdtempSync(join(tmpdir(), 'derms-alerts-'));
     const test = join(folder, 'rules.test.yml');
     try {
