@@ -17,7 +17,8 @@ export const job = defineJob({
   runbook: 'secrets-and-rotation.md',
   attemptSeconds: 60,
   attempts: 5,
-  run: async (_input, { log, ports, evidence }) => {
+  run: async (_input, context) => {
+    const { log, ports } = context;
     const { forgotten, ...ages } = await ports.secrets.check();
     const named = (wanted: string): string[] =>
       ages.secrets.filter(({ state }) => state === wanted).map(({ name }) => name);
@@ -25,7 +26,7 @@ export const job = defineJob({
     for (const name of named('due')) log.info({ secret: name }, 'is to be changed within two weeks');
     for (const { name, fault } of ages.secrets.filter(({ ageDays }) => ageDays === null))
       log.warn({ secret: name, reason: fault ?? 'no process tells of it' }, 'nobody knows how old it is');
-    await evidence('secret-ages', ages);
+    await context.evidence('secret-ages', ages);
     return {
       problems: secretProblems(ages),
       overdue: named('overdue'),

@@ -115,8 +115,9 @@ function forward(
   headers: NodeJS.Dict<string | string[]>,
   backend: ClientHttp2Session,
 ): void {
-  const { ':authority': _authority, ':scheme': _scheme, ...kept } = headers;
-  const behind = backend.request(kept);
+  const ofThisHop = [':authority', ':scheme'];
+  const kept = Object.entries(headers).filter(([name]) => !ofThisHop.includes(name));
+  const behind = backend.request(Object.fromEntries(kept));
   const give = (): void => {
     behind.destroy();
   };
