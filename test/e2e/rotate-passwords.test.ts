@@ -54,7 +54,7 @@ interface Load {
   readonly failed: string[];
   readonly answered: () => number;
   /** More at a time than there were: the pool has to make new connections. */
-  grow(): void;
+  grow(atOnce: number): void;
   readonly end: Promise<unknown>;
 }
 
@@ -85,8 +85,8 @@ async function askForAWhile(until: number): Promise<Load> {
       await sleep(300);
     }
   };
-  const grow = (): void => {
-    atOnce = 14;
+  const grow = (to: number): void => {
+    atOnce = to;
   };
   return { failed, answered: () => answered, grow, end: Promise.all([crowd(), orders()]) };
 }
@@ -137,9 +137,10 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
   const device = await reportForAWhile(() => mqttPassword, until);
 
   await sleep(HOW_LONG_MS / 4);
-  const { rows } = await owner.query<{ now: Date }>('select clock_timestamp() as now');
-  load.grow();
+  load.grow(5);
   await rotateDatabase(next.db);
+  const { rows } = await owner.query<{ now: Date }>('select clock_timestamp() as now');
+  load.grow(14);
   await sleep(HOW_LONG_MS / 4);
   mqttPassword = next.mqtt;
   await rotateBroker(next.mqtt);
