@@ -3,16 +3,20 @@ import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
+import { startSealer } from '../audit/sealer';
 import { certificateFiles } from '../config/certificates';
 import { brokerAccess, databaseAccess, temporalAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
+import { secretFacts } from '../config/secret-facts';
 import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
+import { keepTellingSecrets } from '../db/keep-telling-secrets';
 import { openDatabase, type Database } from '../db/pool';
+import { readSecretFacts } from '../db/secret-facts';
 import { setpointTtlSeconds } from '../domain/setpoint-life';
 import { withFreshness } from '../jobs/runner/freshness-override';
 import { loadJobs } from '../jobs/runner/load-jobs';
@@ -41,6 +45,7 @@ import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
+import { registerSecretMetrics, watchSecrets } from './health/secret-watch';
 import { createRunPort, createSchedulePort, jobsInTemporal, type JobsInTemporal } from './jobs/adapters';
 import { keepJobFigures } from './jobs/figures';
 import { registerJobMetrics } from './jobs/metrics';
@@ -153,6 +158,9 @@ async function main(): Promise<void> {
     probes,
     writes: !settings.QUARANTINE,
     isDatabaseUp: () => monitor.dependency('database').up,
+    onTokenRefused: (reason) => {
+      metrics.tokensRefused.inc({ reason });
+    },
     log,
   });
   await tokenRegister.start();
@@ -160,6 +168,23 @@ async function main(): Promise<void> {
     tokenRegister.stop();
   });
   registerAuthMetrics(registry, { authentication, tokenRegister });
+  const passwordsSetOn = authentication.passwords().oldestSetOn;
+  if (!settings.QUARANTINE) {
+    const teller = keepTellingSecrets(probes, {
+      toldBy: `api-${settings.INSTANCE_ID}`,
+      facts: () => [
+        ...secretFacts(settings, new Date()),
+        { kind: 'secret', name: 'AUTH_USERS', madeOn: passwordsSetOn, expiresAtMs: null, fault: null },
+      ],
+      log,
+    });
+    shutdown.add('ages of secrets', () => teller.stop());
+  }
+  const secretWatch = watchSecrets(() => readSecretFacts(probes));
+  shutdown.add('watch on secrets', () => {
+    secretWatch.stop();
+  });
+  registerSecretMetrics(registry, secretWatch);
 
   const stores = databaseStores(db, {
     silence,
@@ -174,6 +199,14 @@ async function main(): Promise<void> {
       now: () => new Date(),
     },
   });
+  if (!settings.QUARANTINE) {
+    // Where nearly all entries are written; the jobs role may rest. Without a key: the jobs role signs. A connection of its own,
+    // so that neither requests nor a stop wait for it.
+    const sealing = database(settings, secrets, { log, poolSize: 1, timeoutMs: PROBE_MS });
+    shutdown.add('database sealing', sealing.close);
+    const sealer = startSealer(sealing, { keyRing: null, log, registry });
+    shutdown.add('audit sealer', () => sealer.stop());
+  }
   shutdown.add('sums of refused attempts', () => refusals.stop());
   const app = createApp({
     log,
@@ -195,6 +228,7 @@ async function main(): Promise<void> {
     authentication,
     tokenRegister,
     health: monitor,
+    secrets: secretWatch,
     stopping: () => shutdown.stopping,
     ...stores,
     refusals,

@@ -1,4 +1,5 @@
 import { Counter, DURATION_BUCKETS, Histogram, type Registry } from '../observability/metrics';
+import { TOKEN_REFUSALS } from './auth/authentication';
 
 /** Figures of the API itself; those of health are in `health/metrics.ts`. */
 export interface ApiMetrics {
@@ -7,6 +8,7 @@ export interface ApiMetrics {
   /** Messages to workflows that failed after the decision was written: the supervisor makes up for them. */
   readonly messageFailures: Counter<'message'>;
   readonly logins: Counter<'outcome'>;
+  readonly tokensRefused: Counter<'reason'>;
   readonly auditFailures: Counter;
 }
 
@@ -45,6 +47,12 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       labelNames: ['outcome'],
       registers,
     }),
+    tokensRefused: new Counter({
+      name: 'derms_auth_tokens_refused_total',
+      help: 'Requests whose token was not taken: expired, revoked, no machine token in force, or unknown (not signed by us).',
+      labelNames: ['reason'],
+      registers,
+    }),
     auditFailures: new Counter({
       name: 'derms_audit_failures_total',
       help: 'Refused attempts that could not be written to the audit log.',
@@ -52,6 +60,7 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
     }),
   };
   for (const message of WORKFLOW_MESSAGES) metrics.messageFailures.inc({ message }, 0);
+  for (const reason of TOKEN_REFUSALS) metrics.tokensRefused.inc({ reason }, 0);
   for (const outcome of ['accepted', 'refused', 'delayed']) metrics.logins.inc({ outcome }, 0);
   return metrics;
 }

@@ -27,6 +27,7 @@ import type { FleetPicture } from './feeder-view';
 import type { StreamPlaces } from './stream-places';
 import type { JobsPort, RunPort, SchedulePort } from './jobs/ports';
 import type { HealthMonitor } from './health/monitor';
+import type { SecretWatch } from './health/secret-watch';
 import type { ApiMetrics } from './metrics';
 import type { PlanningTurns } from './planning/turns';
 
@@ -40,6 +41,7 @@ export interface AppPorts {
   readonly machineTokens: MachineTokenPort;
   readonly revocations: RevocationPort;
   readonly health: HealthMonitor;
+  readonly secrets: Pick<SecretWatch, 'problems'>;
   /** The process was told to stop: new requests are turned away. */
   readonly stopping: () => boolean;
   readonly feeders: FeederPort;

@@ -23,8 +23,8 @@ export interface Sealer {
 }
 
 /**
- * Chains what was committed, every second, and signs the end of the chain every hour. Any number of replicas may run it:
- * one at a time seals, the others find that it is being done.
+ * Chains what was committed, every second, and with a key signs the end of the chain every hour. Any number of processes may
+ * run it: one at a time seals, the others find that it is being done.
  */
 export function startSealer(
   db: Database,
@@ -37,7 +37,6 @@ export function startSealer(
     help: 'Attempts to seal or sign that failed.',
     registers,
   });
-  if (keyRing === null) log.warn({}, 'the audit chain is not signed: BACKUP_ENCRYPTION_KEYS is not set');
   let stopping = false;
   let wake = (): void => undefined;
   let askedAtMs = -Infinity;

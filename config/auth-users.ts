@@ -21,8 +21,6 @@ export interface AuthUsersRules {
   readonly now: Date;
 }
 
-/** A password older than this is to be changed, days. */
-export const PASSWORD_MAX_AGE_DAYS = 90;
 const DAY_MS = 86_400_000;
 
 const entrySchema = z.strictObject({
@@ -59,17 +57,18 @@ export function parseAuthUsers(json: string, rules: AuthUsersRules): readonly Au
 export interface PasswordAges {
   /** null when no entry is dated. */
   readonly oldestDays: number | null;
-  /** Users whose password is older than {@link PASSWORD_MAX_AGE_DAYS}. */
+  /** The day that the oldest password was set; null when no entry is dated. */
+  readonly oldestSetOn: string | null;
+  /** Users whose password is older than it may be. */
   readonly overdue: readonly string[];
 }
 
-export function passwordAges(users: readonly AuthUser[], now: Date): PasswordAges {
-  const dated = users.flatMap(({ passwordSetOn }) => (passwordSetOn === null ? [] : [ageDays(passwordSetOn, now)]));
+export function passwordAges(users: readonly AuthUser[], now: Date, maxAgeDays: number): PasswordAges {
+  const [oldestSetOn = null] = users.flatMap(({ passwordSetOn }) => passwordSetOn ?? []).sort();
   return {
-    oldestDays: dated.length === 0 ? null : Math.max(...dated),
-    overdue: users
-      .filter(({ passwordSetOn }) => ageDays(passwordSetOn, now) > PASSWORD_MAX_AGE_DAYS)
-      .map(({ user }) => user),
+    oldestDays: oldestSetOn === null ? null : ageDays(oldestSetOn, now),
+    oldestSetOn,
+    overdue: users.filter(({ passwordSetOn }) => ageDays(passwordSetOn, now) > maxAgeDays).map(({ user }) => user),
   };
 }
 

@@ -10,7 +10,9 @@ export interface Actor {
   readonly address: string;
 }
 
-export type AuditOutcome = 'done' | 'refused' | 'validated';
+/** `intended`: it was about to be done outside of Postgres; `done` or `refused` follows. `validated`: it was looked at only. */
+export const AUDIT_OUTCOMES = ['intended', 'done', 'refused', 'validated'] as const;
+export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
 export interface AuditEntry {
   /** Verb and thing: `dispatch.request`, `feeder.change`. */

@@ -1,8 +1,7 @@
+import { SECRET_VALUE } from '../config/secret-patterns';
+
 /** Fields whose value nobody needs to read, whatever it is. */
 const SECRET_NAME = /passw|secret|token|authori[sz]ation|cookie|credential|private.?key|^hash$|api.?key/i;
-/** Values that are secrets wherever they stand: JSON web tokens, our password hashes, PEM keys, addresses with a password. */
-const SECRET_VALUE =
-  /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|scrypt\$[^\s"]+|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/@]+@/gi;
 const LEFT_OUT = '[left out]';
 
 /** What is kept for good and read by many must not hold what opens something. A second fence: nothing of ours puts it there. */

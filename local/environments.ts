@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LOOPBACK } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
-import { authUsers, type LocalSecrets } from './secrets';
+import { authUsers, writeSecretDates, type LocalSecrets } from './secrets';
 import { readToolchain } from './toolchain';
 import type { MosquittoBroker } from '../servers/mosquitto';
 
@@ -55,6 +55,7 @@ export async function environmentsOf({ folder, ports, secrets, brokerFiles }: St
     MQTT_USERNAME: BROKER_USERS.backend,
     MQTT_PASSWORD: secrets.mqttBackend,
     INSTANCE_ID: 'local',
+    SECRETS_DATES_FILE: writeSecretDates(join(folder, 'secret-dates.json'), secrets),
   };
   const backupRole = { BACKUP_DB_USER: 'derms_backup', BACKUP_DB_PASSWORD: secrets.postgresBackup };
   const hands = { DERMS_API_URL: apiUrl(ports), DERMS_USER: 'admin', DERMS_PASSWORD: secrets.users.admin };

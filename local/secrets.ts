@@ -20,7 +20,7 @@ export interface LocalSecrets {
   /** Key ring of the backups, of one key: lost with this file, and the backups with it. */
   readonly backupKeys: string;
   readonly users: Readonly<Record<LocalUser, string>>;
-  /** The day that those were drawn. */
+  /** The day that all of these were drawn. */
   readonly usersSetOn: string;
 }
 
@@ -33,6 +33,14 @@ export function localSecrets(file: string): LocalSecrets {
   writeFileSync(`${file}.new`, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
   return secrets;
+}
+
+/** Writes when those were drawn, for `secrets-check`; returns the path. */
+export function writeSecretDates(file: string, { usersSetOn }: LocalSecrets): string {
+  const names = ['BACKUP_DB_PASSWORD', 'DB_PASSWORD', 'JWT_SECRET', 'MQTT_PASSWORD'];
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(Object.fromEntries(names.map((name) => [name, usersSetOn])), undefined, 2)}\n`);
+  return file;
 }
 
 const drawn = (): LocalSecrets => ({

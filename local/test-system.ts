@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from '../servers/child-process';
 import { apiUrl, environmentsOf, type Environment } from './environments';
@@ -39,20 +40,28 @@ export interface TestSystemOptions extends TestStackOptions {
   readonly env?: Environment;
   /** Another build of our programs than this checkout's `dist/`. */
   readonly dist?: string;
+  /** true: passwords of PostgreSQL and of the broker come from files, as Kubernetes mounts them: see `secretFile`. */
+  readonly passwordsAsFiles?: boolean;
 }
+
+const AS_FILES = ['DB_PASSWORD', 'MQTT_PASSWORD'] as const;
+/** The file that such a password is read from. */
+export const secretFile = ({ folder }: Pick<TestStack, 'folder'>, name: (typeof AS_FILES)[number]): string =>
+  join(folder, 'secrets', name);
 
 /** Servers and schema; nothing of ours runs yet: see `start`. */
 export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
   const stack = await startTestStack(options);
   try {
-    return await prepare(stack, options.env ?? {}, options.dist ?? join(ROOT, 'dist'));
+    return await prepare(stack, options);
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function prepare(stack: TestStack, extra: Environment, dist: string): Promise<TestSystem> {
+async function prepare(stack: TestStack, options: TestSystemOptions): Promise<TestSystem> {
+  const { env: extra = {}, dist = join(ROOT, 'dist'), passwordsAsFiles = false } = options;
   const ports: StackPorts = {
     postgres: stack.postgres.port,
     mosquitto: stack.mosquitto.port,
@@ -69,7 +78,10 @@ async function prepare(stack: TestStack, extra: Environment, dist: string): Prom
   };
   const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
-  const with_ = (environment: Environment): Environment => ({ ...environment, ...extra });
+  const with_ = (environment: Environment): Environment => {
+    const all = { ...environment, ...extra };
+    return passwordsAsFiles ? fromFiles(stack, all) : all;
+  };
   const environments = {
     migrate: with_({ ...base.migrate, DB_ADMIN_USER: stack.postgres.superuser }),
     api: with_({ ...base.api, ...broker }),
@@ -121,6 +133,19 @@ async function prepare(stack: TestStack, extra: Environment, dist: string): Prom
       await stack.stop();
     },
   };
+}
+
+function fromFiles(stack: TestStack, environment: Environment): Environment {
+  mkdirSync(join(stack.folder, 'secrets'), { recursive: true });
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => {
+      const found = AS_FILES.find((each) => each === name);
+      if (found === undefined) return [name, value];
+      const file = secretFile(stack, found);
+      writeFileSync(file, `${value}\n`, { mode: 0o600 });
+      return [`${name}_FILE`, file];
+    }),
+  );
 }
 
 function readyUrlsOf(ports: StackPorts, roles: readonly string[]): Record<ProgramName, readonly string[]> {

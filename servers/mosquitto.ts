@@ -89,7 +89,7 @@ function writeConfiguration({
     '# Written at each start by servers/mosquitto.ts.',
     `listener ${String(port)} ${LOOPBACK}`,
     `allow_anonymous ${String(users.length === 0)}`,
-    ...(users.length > 0 ? [`password_file ${writeSecret(dataDir, 'passwords', users.map(passwordLine))}`] : []),
+    ...(users.length > 0 ? [`password_file ${writeBrokerPasswords(dataDir, users)}`] : []),
     ...(acl ? [`acl_file ${writeSecret(dataDir, 'acl', acl)}`] : []),
     // Started as root it would become user `mosquitto`, who may not be able to enter the checkout.
     ...(process.getuid?.() === 0 ? ['user root'] : []),
@@ -113,6 +113,10 @@ function writeConfiguration({
   ];
   return writeSecret(dataDir, 'mosquitto.conf', lines);
 }
+
+/** Its users' passwords; a running broker reads them again at SIGHUP, and hangs up on who has none of them. Returns the file. */
+export const writeBrokerPasswords = (dataDir: string, users: readonly BrokerUser[]): string =>
+  writeSecret(dataDir, 'passwords', users.map(passwordLine));
 
 function giveTo({ uid, gid }: OsUser, folder: string): void {
   for (const name of readdirSync(folder)) chownSync(join(folder, name), uid, gid);

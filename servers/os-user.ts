@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { toolEnvironment } from './tool';
 
 /** An OS user by number. */
 export interface OsUser {
@@ -23,6 +24,7 @@ export function canEnter(user: OsUser, folder: string): boolean {
   const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], {
     uid: user.uid,
     gid: user.gid,
+    env: toolEnvironment(),
     cwd: '/',
     stdio: 'ignore',
   });
@@ -36,6 +38,6 @@ function lookUp(name: string): OsUser | undefined {
 }
 
 function idOf(option: string, name: string): number | undefined {
-  const { status, stdout } = spawnSync('id', [option, name], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('id', [option, name], { encoding: 'utf8', env: toolEnvironment() });
   return status === 0 ? Number(stdout.trim()) : undefined;
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toolEnvironment } from './tool';
 
 interface ProcessFacts {
   readonly pid: number;
@@ -50,14 +51,14 @@ export function startTimeOf(pid: number): string | undefined {
 /** Name of the program that a process runs, without its folder; `undefined` when there is no such process. */
 export function programOf(pid: number): string | undefined {
   if (process.platform === 'linux') return factsFromProc(pid)?.program;
-  const { stdout } = spawnSync('ps', ['-p', String(pid), '-o', 'comm='], { encoding: 'utf8' });
+  const stdout = ps(['-p', String(pid), '-o', 'comm=']);
   return stdout.trim() === '' ? undefined : basename(stdout.trim());
 }
 
 /** Running processes that were started with exactly this argument. */
 export function processesWithArgument(argument: string): number[] {
   if (process.platform === 'linux') return pidsFromProc().filter((pid) => argumentsOf(pid).includes(argument));
-  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8' });
+  const stdout = ps(['-A', '-o', 'pid=,args=']);
   return stdout
     .split('\n')
     .filter((line) => line.endsWith(` ${argument}`))
@@ -111,10 +112,7 @@ function factsFromProc(pid: number): (ProcessFacts & { readonly program: string 
 }
 
 function factsFromPs(which: readonly string[]): ProcessFacts[] {
-  const { stdout } = spawnSync('ps', [...which, '-o', 'pid=,ppid=,state=,lstart='], {
-    encoding: 'utf8',
-    env: { ...process.env, LC_ALL: 'C' },
-  });
+  const stdout = ps([...which, '-o', 'pid=,ppid=,state=,lstart=']);
   return stdout
     .split('\n')
     .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.+)$/.exec(line))
@@ -127,3 +125,6 @@ function factsFromPs(which: readonly string[]): ProcessFacts[] {
     }))
     .filter(({ state }) => !state.startsWith('Z'));
 }
+
+const ps = (args: readonly string[]): string =>
+  spawnSync('ps', args, { encoding: 'utf8', env: { ...toolEnvironment(), LC_ALL: 'C' } }).stdout;

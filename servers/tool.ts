@@ -12,9 +12,13 @@ export interface PostgresTools {
   readonly libraryPath?: string;
 }
 
-/** Our environment with the library path that a tool needs, for any program of its folder. */
-export function toolEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
-  if (tool.libraryPath === undefined) return process.env;
-  const own = process.env['LD_LIBRARY_PATH'];
-  return { ...process.env, LD_LIBRARY_PATH: own ? `${tool.libraryPath}:${own}` : tool.libraryPath };
+/** What a program of somebody else gets to know of our environment: no setting, and above all no secret, of ours. */
+const HANDED_ON = /^(PATH|HOME|USER|LOGNAME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PGSSL[A-Z]*)$/;
+
+/** That, with the library path that a tool needs, for any program of its folder. */
+export function toolEnvironment(tool: { readonly libraryPath?: string } = {}): NodeJS.ProcessEnv {
+  const handedOn = Object.fromEntries(Object.entries(process.env).filter(([name]) => HANDED_ON.test(name)));
+  if (tool.libraryPath === undefined) return handedOn;
+  const own = handedOn['LD_LIBRARY_PATH'];
+  return { ...handedOn, LD_LIBRARY_PATH: own ? `${tool.libraryPath}:${own}` : tool.libraryPath };
 }

@@ -8,7 +8,8 @@ const EVERY_MS = 10_000;
 
 /**
  * Looks at certificate and API key, each so often, and gives the worker a new connection or its connection the new key.
- * Polls that wait are asked again; no task is lost by it. Returns what stops it and closes the last connection.
+ * A poll that waits (a minute at most) ends on the connection it began on, the next one takes the new one; no task is lost by
+ * it. Returns what stops it and closes the last connection.
  */
 export function renewConnection(
   worker: Worker,

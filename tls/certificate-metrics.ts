@@ -12,8 +12,8 @@ export interface CertificateFile {
 
 export interface CertificateState {
   readonly certificate: string;
-  /** Until the first certificate of the file runs out; negative afterwards, null while the file cannot be used. */
-  readonly daysLeft: number | null;
+  /** When the first certificate of the file runs out; null while the file cannot be used. */
+  readonly expiresAt: Date | null;
   /** null: usable. */
   readonly fault: string | null;
 }
@@ -21,13 +21,13 @@ export interface CertificateState {
 const DAY_MS = 86_400_000;
 
 /** How the files are now; never throws. */
-export const certificateStates = (files: readonly CertificateFile[], nowMs: number): readonly CertificateState[] =>
+export const certificateStates = (files: readonly CertificateFile[]): readonly CertificateState[] =>
   files.map(({ certificate, certPath, keyPath }) => {
     try {
       const { expiresAt } = keyPath === undefined ? readCertificates(certPath) : readKeyPair({ certPath, keyPath });
-      return { certificate, daysLeft: (expiresAt.getTime() - nowMs) / DAY_MS, fault: null };
+      return { certificate, expiresAt, fault: null };
     } catch (error) {
-      return { certificate, daysLeft: null, fault: error instanceof Error ? error.message : String(error) };
+      return { certificate, expiresAt: null, fault: error instanceof Error ? error.message : String(error) };
     }
   });
 
@@ -45,8 +45,8 @@ export function registerCertificateMetrics(
     labelNames,
     registers,
     collect() {
-      for (const { certificate, daysLeft } of certificateStates(files, now()))
-        if (daysLeft !== null) this.set({ certificate }, daysLeft);
+      for (const { certificate, expiresAt } of certificateStates(files))
+        if (expiresAt !== null) this.set({ certificate }, (expiresAt.getTime() - now()) / DAY_MS);
     },
   });
   new Gauge({
@@ -55,8 +55,7 @@ export function registerCertificateMetrics(
     labelNames,
     registers,
     collect() {
-      for (const { certificate, fault } of certificateStates(files, now()))
-        this.set({ certificate }, fault === null ? 1 : 0);
+      for (const { certificate, fault } of certificateStates(files)) this.set({ certificate }, fault === null ? 1 : 0);
     },
   });
 }

@@ -1,8 +1,10 @@
 import { certificateFiles } from '../config/certificates';
 import { databaseAccess } from '../config/connections';
 import { loadSettings, loadSomeSettings } from '../config/load';
+import { secretFacts } from '../config/secret-facts';
 import { Secrets } from '../config/secrets';
 import type { SettingName, Settings } from '../config/schema';
+import { keepTellingSecrets, type SecretTeller } from '../db/keep-telling-secrets';
 import { openDatabase, type Database } from '../db/pool';
 import { untilSchemaIsOurs } from './await-schema';
 import { createLogger, type Logger } from '../observability/logger';
@@ -105,6 +107,17 @@ export async function openRoleDatabase(process: RoleProcess, role: string): Prom
   await untilSchemaIsOurs(db, log);
   missing.delete('schema');
   return db;
+}
+
+/** Tells the database how old this role's secrets are. */
+export function tellSecrets({ settings, log, shutdown }: RoleProcess, role: string, db: Database): SecretTeller {
+  const teller = keepTellingSecrets(db, {
+    toldBy: `${role}-${settings.INSTANCE_ID}`,
+    facts: () => secretFacts(settings, new Date()),
+    log,
+  });
+  shutdown.add('ages of secrets', () => teller.stop());
+  return teller;
 }
 
 /** Starts a role's program; what it cannot survive ends the process, and the parent starts it again. */

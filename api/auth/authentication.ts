@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { PASSWORD_MAX_AGE_DAYS, passwordAges, type AuthUser, type PasswordAges } from '../../config/auth-users';
+import { passwordAges, type AuthUser, type PasswordAges } from '../../config/auth-users';
 import { unmatchableHash, verifyPassword, type PasswordHash } from '../../config/password-hash';
 import { DermsError } from '../../domain/errors';
+import { SECRET_MAX_AGE_DAYS } from '../../domain/secret-age';
 import { addressRange } from '../client-address';
 import { HttpFailure } from '../problem';
 import type { Caller, Person } from './caller';
@@ -30,7 +31,15 @@ export interface Authentication {
   problems(): readonly string[];
 }
 
+/**
+ * Why a token was not taken. `expired`: it was good once, as every console's is in the end. `revoked`: revoked, or of somebody
+ * who is no user any more, or has another role. `machine`: no machine token that is in force. `unknown`: not signed by us.
+ */
+export const TOKEN_REFUSALS = ['expired', 'revoked', 'machine', 'unknown'] as const;
+export type TokenRefusal = (typeof TOKEN_REFUSALS)[number];
+
 export interface AuthenticationParts {
+  readonly onTokenRefused: (reason: TokenRefusal) => void;
   readonly users: readonly AuthUser[];
   readonly tokens: Tokens;
   readonly register: TokenRegister;
@@ -44,11 +53,16 @@ export interface AuthenticationParts {
  * `AUTH_USERS` ends the sessions with the next start.
  */
 export function createAuthentication(parts: AuthenticationParts): Authentication {
-  const { users, tokens, register, backOff, now, sleep } = parts;
+  const { users, tokens, register, backOff, now, sleep, onTokenRefused } = parts;
   const byName = new Map(users.map((user) => [user.user, user]));
   const decoys = users.map(({ hash }) => unmatchableHash(hash));
   const checks = createPasswordChecks(PASSWORD_CHECKS, sleep);
+  const ages = (): PasswordAges => passwordAges(users, now(), SECRET_MAX_AGE_DAYS);
 
+  const refused = (reason: TokenRefusal): null => {
+    onTokenRefused(reason);
+    return null;
+  };
   const match = async (user: string, password: string): Promise<AuthUser | null> => {
     const known = byName.get(user);
     const matches = await verifyPassword(password, known?.hash ?? decoyFor(user, decoys));
@@ -73,17 +87,19 @@ export function createAuthentication(parts: AuthenticationParts): Authentication
       }
     },
     callerOf: (token, address) => {
-      if (isMachineToken(token)) return register.machineOf(token, address);
+      if (isMachineToken(token)) return register.machineOf(token, address) ?? refused('machine');
       const claims = tokens.read(token);
-      if (claims === null || byName.get(claims.user)?.role !== claims.role) return null;
-      return register.isRevoked(claims) ? null : { kind: 'person', user: claims.user, role: claims.role };
+      if (claims === null) return refused(tokens.hasExpired(token) ? 'expired' : 'unknown');
+      const { user, role } = claims;
+      if (byName.get(user)?.role !== role || register.isRevoked(claims)) return refused('revoked');
+      return { kind: 'person', user, role };
     },
     isUser: (name) => byName.has(name),
-    passwords: () => passwordAges(users, now()),
+    passwords: ages,
     problems: () => {
-      const { length } = passwordAges(users, now()).overdue;
+      const { length } = ages().overdue;
       const subject = length === 1 ? '1 password of AUTH_USERS is' : `${String(length)} passwords of AUTH_USERS are`;
-      return length === 0 ? [] : [`${subject} older than ${String(PASSWORD_MAX_AGE_DAYS)} days`];
+      return length === 0 ? [] : [`${subject} older than ${String(SECRET_MAX_AGE_DAYS)} days`];
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Database } from '../../db/pool';
 import { readRevokedMoments } from '../../db/token-revocations';
 import type { Logger } from '../../observability/logger';
 import { attemptsInMemory } from './attempts-in-memory';
-import { createAuthentication, type Authentication } from './authentication';
+import { createAuthentication, type Authentication, type AuthenticationParts } from './authentication';
 import type { Credentials } from './credentials';
 import { createLoginBackOff, STREAK_RULES, type AttemptCounter } from './login-back-off';
 import { createTokenRegister, type TokenRegister } from './token-register';
@@ -18,6 +18,7 @@ export interface AuthenticationWorld {
   /** false: a process that only looks counts by itself and notes nothing. */
   readonly writes: boolean;
   readonly isDatabaseUp: () => boolean;
+  readonly onTokenRefused: AuthenticationParts['onTokenRefused'];
   readonly log: Logger;
 }
 
@@ -26,10 +27,11 @@ const LONGEST_TTL_SECONDS = 43_200;
 const REMOVE_OLD_EVERY_MS = 60_000;
 
 /** Log-in and tokens on Postgres, as every replica has them. */
-export function openAuthentication({ credentials, probes, writes, isDatabaseUp, log }: AuthenticationWorld): {
+export function openAuthentication(world: AuthenticationWorld): {
   readonly authentication: Authentication;
   readonly tokenRegister: TokenRegister;
 } {
+  const { credentials, probes, writes, isDatabaseUp, onTokenRefused, log } = world;
   const { users, secret, previousSecret, issuer, ttlSeconds } = credentials;
   const nowMs = (): number => Date.now();
   const tokenRegister = createTokenRegister({
@@ -52,6 +54,7 @@ export function openAuthentication({ credentials, probes, writes, isDatabaseUp, 
     }),
     now: () => new Date(),
     sleep,
+    onTokenRefused,
   });
   return { authentication, tokenRegister };
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { decode, sign, verify } from 'jsonwebtoken';
+import { decode, sign, verify, type VerifyOptions } from 'jsonwebtoken';
 import { z } from 'zod';
 import { ROLES, type Role } from '../../config/auth-users';
 
@@ -27,6 +27,8 @@ export interface Tokens {
   issue(person: { readonly user: string; readonly role: Role }): string;
   /** null when the token is not ours, expired, or was changed. */
   read(token: string): TokenClaims | null;
+  /** Of a token that `read` refused: whether it was good once. */
+  hasExpired(token: string): boolean;
 }
 
 /** Algorithm, issuer and audience are pinned: a token says nothing about how it wants to be checked. */
@@ -48,6 +50,11 @@ export function createTokens({ secret, previousSecret, issuer, ttlSeconds, nowMs
   const kid = keyId(secret);
   const secrets = new Map([[kid, secret]]);
   if (previousSecret !== null) secrets.set(keyId(previousSecret), previousSecret);
+  const keyOf = (token: string): string | undefined => {
+    const header = headerSchema.safeParse(decode(token, { complete: true })?.header);
+    return header.success ? secrets.get(header.data.kid) : undefined;
+  };
+  const pinned = { issuer, audience: AUDIENCE, algorithms: [ALGORITHM] } satisfies VerifyOptions;
   return {
     ttlSeconds,
     // To the millisecond, so that a revocation parts what was issued before it from what was issued after.
@@ -63,18 +70,27 @@ export function createTokens({ secret, previousSecret, issuer, ttlSeconds, nowMs
       }),
     read: (token) => {
       try {
-        const header = headerSchema.safeParse(decode(token, { complete: true })?.header);
-        const key = header.success ? secrets.get(header.data.kid) : undefined;
+        const key = keyOf(token);
         if (key === undefined) return null;
         const clockTimestamp = nowMs() / 1000;
         // `maxAge` besides `exp`: a shorter life holds for tokens that were given before it was set, too.
-        const rules = { issuer, audience: AUDIENCE, maxAge: ttlSeconds, clockTimestamp };
-        const claims = claimsSchema.safeParse(verify(token, key, { algorithms: [ALGORITHM], ...rules }));
+        const rules = { ...pinned, maxAge: ttlSeconds, clockTimestamp };
+        const claims = claimsSchema.safeParse(verify(token, key, rules));
         if (!claims.success || claims.data.iat > clockTimestamp + MOST_SKEW_SECONDS) return null;
         const { sub: user, role, iat, exp } = claims.data;
         return { user, role, issuedAtMs: Math.round(iat * 1000), expiresAtMs: Math.round(exp * 1000) };
       } catch {
         return null; // every reason is the same to the caller
+      }
+    },
+    hasExpired: (token) => {
+      try {
+        const key = keyOf(token);
+        return (
+          key !== undefined && claimsSchema.safeParse(verify(token, key, { ...pinned, ignoreExpiration: true })).success
+        );
+      } catch {
+        return false;
       }
     },
   };

@@ -60,15 +60,16 @@ export function createSchedulePort(
   { schedules: control, queues }: Omit<JobsInTemporal, 'closedAs'>,
 ): SchedulePort {
   const open = remembered(FRESH_MS, () => orElse(queues.openRuns(), []));
-  /** In Temporal first: what fails after it, the schedule keeper sees and writes down. */
+  /** In Temporal, between its two entries: what fails after it, the schedule keeper sees and writes down. */
   const change = async (paused: boolean, { scheduleId, reason, actor }: ScheduleOrder): Promise<void> => {
     const note = `${actor.user}: ${reason}`;
+    const act = { action: paused ? 'schedule.pause' : 'schedule.resume', subject: scheduleId, detail: { reason } };
+    await appendAudit(db, actor, { ...act, outcome: 'intended' });
     const there = await named(() => (paused ? control.pause(scheduleId, note) : control.resume(scheduleId, note)));
     if (!there) throw noSchedule(scheduleId);
     await db.transaction(async (tx) => {
       await recordPause(tx, { scheduleId, paused, note, seenAt: await databaseTime(tx) });
-      const action = paused ? 'schedule.pause' : 'schedule.resume';
-      await appendAudit(tx, actor, { action, subject: scheduleId, outcome: 'done', detail: { reason } });
+      await appendAudit(tx, actor, { ...act, outcome: 'done' });
     });
   };
   return {
@@ -81,10 +82,12 @@ export function createSchedulePort(
     pause: (order) => change(true, order),
     resume: (order) => change(false, order),
     trigger: async ({ scheduleId, actor }) => {
+      const act = { action: 'schedule.trigger', subject: scheduleId, detail: {} };
+      await appendAudit(db, actor, { ...act, outcome: 'intended' });
       const triggered = await named(() => control.trigger(scheduleId));
       if (triggered === null) throw noSchedule(scheduleId);
       const detail = triggered === 'skipped' ? { started: null } : { started: triggered.workflowId };
-      await appendAudit(db, actor, { action: 'schedule.trigger', subject: scheduleId, outcome: 'done', detail });
+      await appendAudit(db, actor, { ...act, outcome: 'done', detail });
       return triggered;
     },
   };

@@ -1,10 +1,9 @@
 import { z } from 'zod';
+import { AUDIT_OUTCOMES } from '../../db/audit';
 import { numberCursor, pageOfRows, readCursor } from '../cursor';
 import { EXPORT_FORMATS, EXPORT_TYPES, exportText } from '../audit/export-text';
 import { answer, defineRoute, type Route } from '../route';
 import { cursorField, pageLimit, pageOf, textField, timeSchema, timestampSchema } from '../schemas/fields';
-
-const OUTCOMES = ['done', 'refused', 'validated'] as const;
 
 const auditRow = z
   .strictObject({
@@ -14,7 +13,7 @@ const auditRow = z
     role: z.string().nullable(),
     action: z.string(),
     subject: z.string(),
-    outcome: z.enum(OUTCOMES),
+    outcome: z.enum(AUDIT_OUTCOMES),
     requestId: z.string().nullable(),
     address: z.string().nullable(),
     detail: z.record(z.string(), z.unknown()).readonly(),
@@ -33,7 +32,7 @@ export const auditRoutes: readonly Route[] = [
       actor: textField(128).optional(),
       action: textField(128).optional(),
       subject: textField(128).optional(),
-      outcome: z.enum(OUTCOMES).optional(),
+      outcome: z.enum(AUDIT_OUTCOMES).optional(),
       from: timeSchema.optional(),
       to: timeSchema.optional().describe('Before this moment.'),
       limit: pageLimit(500, 100),

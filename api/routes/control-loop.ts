@@ -67,9 +67,11 @@ export const controlLoopRoutes: readonly Route[] = [
     audit: { action: 'control-loop.wake', subject: ({ params }) => params.feederId },
     handle: async ({ params: { feederId }, actor }, ports) => {
       const { rootFeederId } = await ports.feeders.read(feederId);
-      await ports.workflows.wakeControlLoop(rootFeederId);
       const detail = feederId === rootFeederId ? {} : { asked: feederId };
-      await ports.audit.append(actor, { action: 'control-loop.wake', subject: rootFeederId, outcome: 'done', detail });
+      const act = { action: 'control-loop.wake', subject: rootFeederId, detail };
+      await ports.audit.append(actor, { ...act, outcome: 'intended' });
+      await ports.workflows.wakeControlLoop(rootFeederId);
+      await ports.audit.append(actor, { ...act, outcome: 'done' });
       return answer(202, { rootFeederId, temporalUrl: loopUrl(ports.settings, rootFeederId) });
     },
   }),

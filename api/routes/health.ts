@@ -13,8 +13,10 @@ export const healthRoutes: readonly Route[] = [
     description: 'Always 200 and at once, from what was seen last: also while a dependency hangs.',
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
-    handle: (_input, { health, jobs, settings, authentication }) =>
-      Promise.resolve(answer(200, healthReport(health, settings, [...staleJobs(jobs), ...authentication.problems()]))),
+    handle: (_input, { health, jobs, settings, authentication, secrets }) => {
+      const others = [...staleJobs(jobs), ...authentication.problems(), ...secrets.problems()];
+      return Promise.resolve(answer(200, healthReport(health, settings, others)));
+    },
   }),
 
   defineRoute({

@@ -55,13 +55,11 @@ export const silenceOf = (
   isWorking?: SilenceLimit['isWorking'],
 ): SilenceLimit => ({ ms, ...(isWorking === undefined ? {} : { isWorking }) });
 
-/** What a program of somebody else gets to know of our environment: no setting, and above all no secret, of ours. */
-export function bareEnvironment(tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv {
-  const handedOn = Object.entries(toolEnvironment(tool)).filter(([name]) => HANDED_ON.test(name));
-  return { ...Object.fromEntries(handedOn), LC_ALL: 'C', TZ: 'UTC' };
-}
-
-const HANDED_ON = /^(PATH|HOME|TMPDIR|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|PGSSL[A-Z]*)$/;
+/** Of these programs, whose words we read. */
+export const bareEnvironment = (tool: { readonly libraryPath?: string }): NodeJS.ProcessEnv => ({
+  ...toolEnvironment(tool),
+  ...{ LC_ALL: 'C', TZ: 'UTC' },
+});
 
 function findFolder(program: string): string | null {
   const newest = versionFolders().find((folder) => isProgram(join(folder, program)));

@@ -4,6 +4,7 @@ import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 import type { DrillReport, DrillTargets } from '../../backups/restore/drill-report';
 import type { DrillOrder } from '../../backups/restore/run-drill';
+import type { SecretAges } from '../../domain/secret-age';
 import type { TickOutcome } from '../../domain/tick-accounting';
 import type { LiveSystem } from '../../backups/restore/target-server';
 
@@ -28,6 +29,12 @@ export interface JobPorts {
   readonly restoreDrill: RestoreDrillPort | string;
   /** A sentence where this deployment cannot keep heads of the audit chain: what it lacks. */
   readonly auditChain: AuditChainPort | string;
+  readonly secrets: SecretsPort;
+}
+
+export interface SecretsPort {
+  /** How old everything is that any process tells of; forgets what processes told that are gone, and says how many. */
+  check(): Promise<SecretAges & { readonly forgotten: number }>;
 }
 
 export interface AuditChainPort {

@@ -28,7 +28,7 @@ import { TASK_QUEUES } from '../../workflows/messages';
 import { withControlMetrics } from '../control-metrics';
 import { guardAgainstEmergencyStop, type EmergencyGuard } from '../emergency-guard';
 import { observePlans } from '../plan-metrics';
-import { beginRole, openRoleDatabase, runRole, type RoleProcess } from '../role-process';
+import { beginRole, openRoleDatabase, runRole, tellSecrets, type RoleProcess } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
 import { createScheduleRecords, recordSupervisorTick } from '../schedule-records';
 import { startTemporalWorker } from '../temporal-worker';
@@ -40,6 +40,7 @@ async function main(): Promise<void> {
   const role = await beginRole('control');
   const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'control');
+  tellSecrets(role, 'control', db);
   const schedules = deployedSchedules(loadJobs(), settings.DEPLOYMENT, settings.JOB_SCHEDULES);
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);

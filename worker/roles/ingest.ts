@@ -8,7 +8,7 @@ import { prepareTelemetry } from '../../db/time-series-upkeep';
 import { startIngest } from '../../ingest/start-ingest';
 import { connectLazily } from '../../temporal/client-connection';
 import { triggerSupervisor } from '../../temporal/schedules';
-import { beginRole, openRoleDatabase, runRole } from '../role-process';
+import { beginRole, openRoleDatabase, runRole, tellSecrets } from '../role-process';
 
 const TEMPORAL_CALL_MS = 3_000;
 
@@ -17,6 +17,7 @@ async function main(): Promise<void> {
   const role = await beginRole('ingest');
   const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'ingest');
+  tellSecrets(role, 'ingest', db);
   const connection = connectLazily(temporalAccess(settings, secrets));
   shutdown.add('Temporal client', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });

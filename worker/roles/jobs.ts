@@ -20,7 +20,8 @@ import { auditChainPort } from '../audit-chain-port';
 import { databaseBackupPorts } from '../database-backup-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
-import { beginRole, openRoleDatabase, runRole } from '../role-process';
+import { beginRole, openRoleDatabase, runRole, tellSecrets } from '../role-process';
+import { secretsPort } from '../secrets-port';
 import { tellStorageRules } from '../storage-rules';
 import { startTemporalWorker } from '../temporal-worker';
 import { drillFolder, restoreDrillPort } from '../restore-drill-port';
@@ -31,7 +32,9 @@ async function main(): Promise<void> {
   const role = await beginRole('jobs');
   const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'jobs');
+  const teller = tellSecrets(role, 'jobs', db);
   const vault = await openBackupVault(settings);
+  if (vault === null) log.warn({}, 'the audit chain is not signed: BACKUP_ENCRYPTION_KEYS is not set');
   const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
   shutdown.add('audit sealer', () => sealer.stop());
   missing.add('Temporal');
@@ -69,6 +72,7 @@ async function main(): Promise<void> {
         databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
+        secrets: secretsPort(db, teller),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -10,6 +10,8 @@ import { imposeQuarantine, storeReconciliation } from '../../../db/quarantine';
 import { declareSchedules } from '../../../db/schedules';
 import { addEv, addFeeder } from '../../support/fleet-rows';
 import { POLICY } from '../../support/policy';
+import { DermsError } from '../../../domain/errors';
+import { connectAsOwner } from '../audit/owner';
 import { createTestDatabase, testLog, type TestDatabase } from '../../support/servers';
 import { loadJobs } from '../../../jobs/runner/load-jobs';
 import { startApp, type AppUnderTest, type CallOptions } from '../../unit/api/app-under-test';
@@ -24,6 +26,9 @@ const TOLD = { told: 1, untold: [] };
 
 let database: TestDatabase;
 let app: AppUnderTest;
+const quiet = (): Promise<void> => Promise.resolve();
+/** What happens when Temporal is next asked to act. */
+let atTheAct = quiet;
 beforeAll(async () => {
   database = await createTestDatabase();
   const { db } = database;
@@ -37,12 +42,16 @@ beforeAll(async () => {
   await declareSchedules(db, [
     { scheduleId: SCHEDULE, jobName: 'tick-audit', cron, overlap: 'skip', catchUpSeconds: 60 },
   ]);
-  const quiet = (): Promise<void> => Promise.resolve();
-  const yes = (): Promise<boolean> => Promise.resolve(true);
+  const acting = async (): Promise<void> => {
+    const now = atTheAct;
+    atTheAct = quiet;
+    await now();
+  };
+  const yes = async (): Promise<boolean> => (await acting(), true);
   const workflowId = `${SCHEDULE}-workflow-2026-05-01T12:17:00Z`;
   const inTemporal: JobsInTemporal = {
     queues: { workersOf: () => Promise.resolve(1), openRuns: () => Promise.resolve([]) },
-    schedules: { pause: yes, resume: yes, trigger: () => Promise.resolve({ workflowId }) },
+    schedules: { pause: yes, resume: yes, trigger: async () => (await acting(), { workflowId }) },
     closedAs: () => Promise.resolve(null),
   };
   app = await startApp({
@@ -55,7 +64,7 @@ beforeAll(async () => {
     runs: createRunPort(db, inTemporal),
     schedules: createSchedulePort(db, inTemporal),
     workflows: {
-      ...{ wakeControlLoop: quiet, stopControlLoop: quiet, startControlLoop: quiet, startDispatch: quiet },
+      ...{ wakeControlLoop: acting, stopControlLoop: quiet, startControlLoop: quiet, startDispatch: quiet },
       ...{ tellDispatch: quiet, startJobRun: quiet, cancelJobRun: quiet, terminateJobRun: quiet },
     },
     emergencyStop: createEmergencyStopPort({
@@ -183,6 +192,9 @@ const SAMPLES: Readonly<Record<string, () => Promise<Sample> | Sample>> = {
 /** What has no success to tell of here: looked at elsewhere, or changes nothing. */
 const WITHOUT_SAMPLE = ['login', 'planWhatIf'];
 
+/** What is done outside of Postgres: that it is about to be done stands there before. */
+const IN_TEMPORAL = ['wakeControlLoop', 'pauseSchedule', 'resumeSchedule', 'triggerSchedule'];
+
 const etagOf = async (path: string): Promise<string> =>
   (await app.call('GET', path, { as: 'viewer' })).headers.get('etag') ?? '';
 
@@ -229,16 +241,58 @@ it.each(named.filter(([name]) => !WITHOUT_SAMPLE.includes(name)))(
     const before = await newestId();
     const { status, headers, body } = await send(route, path, { ...options, as: 'admin' });
     expect([status, body.code]).toEqual([expect.any(Number), undefined]);
-    const entries = await entriesAfter(before);
-    expect(entries).toHaveLength(1);
-    expect(entries[0]).toMatchObject({
-      ...{ actor: 'admin', role: 'admin', action, outcome: 'done' },
-      requestId: headers.get('x-request-id'),
-      address: expect.stringContaining('127.0.0.1') as string,
-    });
-    expect(Object.keys(entries[0]?.detail ?? {})).toEqual(expect.arrayContaining([...told]));
+    const entries = (await entriesAfter(before)).reverse();
+    expect(entries.map(({ outcome }) => outcome)).toEqual(IN_TEMPORAL.includes(name) ? ['intended', 'done'] : ['done']);
+    for (const entry of entries)
+      expect(entry).toMatchObject({
+        ...{ actor: 'admin', role: 'admin', action },
+        requestId: headers.get('x-request-id'),
+        address: expect.stringContaining('127.0.0.1') as string,
+      });
+    expect(Object.keys(entries.at(-1)?.detail ?? {})).toEqual(expect.arrayContaining([...told]));
   },
 );
+
+describe('what is done in Temporal', () => {
+  const acts = named.filter(([name]) => IN_TEMPORAL.includes(name));
+
+  it.each(acts)('%s is written down, and committed, before it is done', async (name) => {
+    const { path, options } = await SAMPLES[name]!();
+    const before = await newestId();
+    let seen: unknown;
+    atTheAct = async () => {
+      seen = (await entriesAfter(before)).map(({ outcome }) => outcome);
+    };
+    await app.call('POST', path, { ...options, as: 'admin' });
+    expect(seen).toEqual(['intended']);
+  });
+
+  it.each(acts)('%s leaves what was meant and that it was refused when Temporal refuses it', async (name) => {
+    const { path, options } = await SAMPLES[name]!();
+    const before = await newestId();
+    atTheAct = () => Promise.reject(new DermsError('TEMPORAL_UNAVAILABLE', 'Temporal does not answer.'));
+    expect((await app.call('POST', path, { ...options, as: 'admin' })).status).toBe(503);
+    expect((await entriesAfter(before)).reverse().map(({ outcome }) => outcome)).toEqual(['intended', 'refused']);
+  });
+
+  it.each(acts)('%s is not done when it cannot be written down', async (name) => {
+    const { path, options } = await SAMPLES[name]!();
+    let done = false;
+    atTheAct = () => {
+      done = true;
+      return Promise.resolve();
+    };
+    const owner = await connectAsOwner(database);
+    try {
+      await owner.query('alter table audit_log rename to audit_log_away');
+      expect((await app.call('POST', path, { ...options, as: 'admin' })).status).toBeGreaterThanOrEqual(500);
+    } finally {
+      await owner.query('alter table audit_log_away rename to audit_log');
+      await owner.end();
+    }
+    expect(done).toBe(false);
+  });
+});
 
 it.each(named.filter(([, { role }]) => role === 'operator' || role === 'admin'))(
   '%s leaves an entry when the role does not suffice',

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { startProgram } from '../../../local/program';
 import { startTestSystem, type TestSystem } from '../../../local/test-system';
 import { freePort } from '../../../servers/free-port';
@@ -110,6 +111,36 @@ describe('two replicas', () => {
       statuses.push((await replica.login('operator', 'wrong')).status);
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
     await eventually(async () => expect((await other.login('operator')).status).toBe(200), 10_000, 500);
+  }, 60_000);
+
+  it('seal what is written to the audit log, each entry once, with no worker there', async () => {
+    const { host, port, superuser: user, password } = system.stack.postgres;
+    const owner = new Client({ host, port, user, password, database: 'derms' });
+    await owner.connect();
+    try {
+      const admin = await one.token('admin');
+      for (const replica of [one, other, one, other])
+        await replica.post(admin, '/api/auth/machine-tokens', {
+          name: 'n',
+          scopes: ['read:feeders'],
+          purpose: 'a test',
+        });
+      await eventually(async () => {
+        const { rows } = await owner.query<{ open: string }>(
+          'select count(*) as open from audit_log a where not exists (select from audit_chain c where c.entry_id = a.id)',
+        );
+        expect(rows[0]?.open).toBe('0');
+      });
+      const { rows } = await owner.query<{ links: string; entries: string; written: string }>(
+        `select count(*) as links, count(distinct entry_id) as entries, (select count(*) from audit_log) as written
+           from audit_chain`,
+      );
+      const [{ links, entries, written } = { links: '', entries: '', written: '' }] = rows;
+      expect([links, entries]).toEqual([written, written]);
+      expect(Number(written)).toBeGreaterThanOrEqual(4);
+    } finally {
+      await owner.end();
+    }
   }, 60_000);
 
   it('refuse what another environment issued, also on the same database under the same secret', async () => {

@@ -59,6 +59,7 @@ export const authenticationOf = (given: Partial<AuthenticationParts> = {}): Auth
     backOff: backOffOf(() => performance.now()),
     now: () => new Date(),
     sleep: () => Promise.reject(new Error('nobody is made to wait here')),
+    onTokenRefused: () => undefined,
     ...given,
   });
 
@@ -199,6 +200,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     machineTokens: only('machineTokens', given.machineTokens),
     revocations: only('revocations', given.revocations),
     health: given.health ?? HEALTHY,
+    secrets: given.secrets ?? { problems: () => [] },
     stopping: given.stopping ?? (() => false),
     feeders: only('feeders', given.feeders),
     loops: only('loops', given.loops),

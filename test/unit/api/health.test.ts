@@ -11,6 +11,7 @@ import { keepSampling, type SampleResult } from '../../../api/health/sampling';
 import { createApiMetrics } from '../../../api/metrics';
 import { createLogger } from '../../../observability/logger';
 import { Registry } from '../../../observability/metrics';
+import { registerSecretMetrics, watchSecrets } from '../../../api/health/secret-watch';
 import { aUser, authenticationOf, startApp, UNREVOKED } from './app-under-test';
 
 const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
@@ -257,12 +258,55 @@ describe('old passwords', () => {
     expect(health.body.problems).toEqual(['1 password of AUTH_USERS is older than 90 days']);
     expect(health.body.status).toBe('degraded');
     const { text } = await app.call('GET', '/metrics');
-    expect(text.split('\n').filter((line) => line.startsWith('derms_auth_'))).toEqual([
+    expect(text.split('\n').filter((line) => /^derms_auth_(password|token_)/.test(line))).toEqual([
       'derms_auth_password_oldest_age_seconds 7862400',
       'derms_auth_passwords_overdue 1',
       'derms_auth_token_list_age_seconds 0',
     ]);
     expect(`${health.text}${text}`).not.toMatch(/olga|otto/);
     await app.close();
+  });
+});
+
+describe('old secrets and certificates', () => {
+  it('are told by health and metrics as soon as somebody knows of them', async () => {
+    const told = [
+      { kind: 'secret', name: 'DB_PASSWORD', toldBy: 'jobs-0', madeOn: '2026-01-30', expiresAtMs: null, fault: null },
+      { kind: 'secret', name: 'JWT_SECRET', toldBy: 'api-0', madeOn: '2026-04-01', expiresAtMs: null, fault: null },
+      { kind: 'secret', name: 'AUTH_USERS', toldBy: 'api-0', madeOn: '2026-01-01', expiresAtMs: null, fault: null },
+      { kind: 'certificate', name: 'api', toldBy: 'api-0', madeOn: null, fault: null, expiresAtMs: 0 },
+    ] as const;
+    const watch = watchSecrets(
+      () => Promise.resolve(told),
+      () => Date.parse('2026-05-01T12:00:00Z'),
+    );
+    const registry = new Registry();
+    registerSecretMetrics(registry, watch);
+    const app = await startApp({ secrets: watch, metrics: createApiMetrics(registry) });
+    const figures = async () =>
+      (await app.call('GET', '/metrics')).text.split('\n').filter((line) => line.startsWith('derms_secret_'));
+    const { body } = await app.call('GET', '/api/health');
+    watch.stop();
+
+    expect(body.problems).toEqual([
+      'DB_PASSWORD is 91 days old, more than 90', // those of people are told by name of nobody, elsewhere
+      'the certificate api of api-0 has run out',
+    ]);
+    expect(await figures()).toEqual([
+      'derms_secret_age_seconds{secret="AUTH_USERS"} 10368000',
+      'derms_secret_age_seconds{secret="DB_PASSWORD"} 7862400',
+      'derms_secret_age_seconds{secret="JWT_SECRET"} 2592000',
+    ]);
+    await app.close();
+  });
+
+  it('are not known while the database cannot be read, which is no problem of theirs', async () => {
+    const watch = watchSecrets(() => Promise.reject(new Error('away')));
+    const registry = new Registry();
+    registerSecretMetrics(registry, watch);
+    watch.stop();
+
+    expect(watch.problems()).toEqual([]);
+    expect(await registry.metrics()).toContain('derms_secret_age_seconds{secret="JWT_SECRET"} Nan');
   });
 });

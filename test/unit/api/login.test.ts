@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseAuthUsers } from '../../../config/auth-users';
 import { hashPassword } from '../../../config/password-hash';
 import { createLogger } from '../../../observability/logger';
-import { aUser, authenticationOf, backOffOf, startApp, type AppUnderTest } from './app-under-test';
+import { aUser, authenticationOf, backOffOf, startApp, tokensOf, type AppUnderTest, UNREVOKED } from './app-under-test';
 
 let nowMs = 0;
 let app: AppUnderTest;
@@ -141,4 +141,24 @@ describe('a user who is guessed at from many addresses', () => {
     await expect(under.login(OPERATOR, '2001:db8::1:0:0:0:9')).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
     expect(await under.login(OPERATOR, '2001:db8:0:2::9')).toMatchObject({ user: 'olga' });
   });
+});
+
+it('tokens that are not taken are counted by why', async () => {
+  const reasons: string[] = [];
+  let revokedBefore = 0;
+  const under = authenticationOf({
+    users: [aUser('olga', 'operator', PASSWORD)],
+    register: { ...UNREVOKED, isRevoked: ({ issuedAtMs }) => issuedAtMs < revokedBefore },
+    onTokenRefused: (reason) => reasons.push(reason),
+  });
+  const good = tokensOf().issue({ user: 'olga', role: 'operator' });
+  const old = tokensOf({ nowMs: () => Date.now() - 7_200_000 }).issue({ user: 'olga', role: 'operator' });
+  const promoted = tokensOf().issue({ user: 'olga', role: 'admin' });
+  const foreign = tokensOf({ issuer: 'derms-staging' }).issue({ user: 'olga', role: 'operator' });
+
+  expect(under.callerOf(good, '192.0.2.7')).toMatchObject({ user: 'olga' });
+  revokedBefore = Date.now() + 1_000;
+  for (const token of [good, old, promoted, foreign, 'derms_machine_x', 'x'])
+    expect(under.callerOf(token, '192.0.2.7')).toBeNull();
+  expect(reasons).toEqual(['revoked', 'expired', 'revoked', 'unknown', 'machine', 'unknown']);
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -472,5 +472,53 @@ describe('backup-key', () => {
     expect(parseKeyRing(one.out).currentKeyId).toBe('k1');
     expect(one.out).not.toBe(two.out);
     expect(await derms(['backup-key', '--id', 'k:1'])).toMatchObject({ code: 2, out: '' });
+  });
+});
+
+describe('the audit log', () => {
+  const entry = (id: string) => ({
+    ...{ id, at: '2026-05-01T12:00:00.000001Z', writtenIn: '7', actor: 'olga', role: 'admin', action: 'feeder.change' },
+    ...{ subject: '=north', outcome: 'done' as const, requestId: 'r', address: '192.0.2.7', detail: '{"a": 1}' },
+    ...{ position: id, hash: 'ab' },
+  });
+  const exporting = (entries: () => AsyncIterable<ReturnType<typeof entry>>) =>
+    startApi({
+      audit: { list: () => Promise.resolve([]), append: () => Promise.resolve(), export: entries },
+    });
+  const path = () => join(folder, 'audit-export');
+  async function* two() {
+    yield entry('1');
+    yield await Promise.resolve(entry('2'));
+  }
+
+  it('is written into a file that only its owner reads, in either form', async () => {
+    await exporting(two);
+    expect(await derms(['audit', 'export', path()])).toEqual({
+      code: 0,
+      err: '',
+      out: `The audit log is in ${path()}.\n`,
+    });
+    const lines = readFileSync(path(), 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([entry('1'), entry('2')]);
+    expect(statSync(path()).mode & 0o777).toBe(0o600);
+    expect((await derms(['audit', 'export', path(), '--format', 'csv', '--from', '2026-05-01T00:00:00Z'])).code).toBe(
+      0,
+    );
+    expect(readFileSync(path(), 'utf8').split('\n')[1]).toContain("'=north"); // no formula
+  });
+
+  it('that breaks off leaves the file as it was, and nothing half written', async () => {
+    writeFileSync(path(), 'of yesterday');
+    await exporting(async function* () {
+      yield await Promise.resolve(entry('1'));
+      throw new Error('the database is gone');
+    });
+    expect((await derms(['audit', 'export', path()])).code).not.toBe(0);
+    expect(readFileSync(path(), 'utf8')).toBe('of yesterday');
+    expect(existsSync(`${path()}.part`)).toBe(false);
+  });
+
+  it('says what to write when no file is named', async () => {
+    expect((await derms(['audit', 'export'])).err).toContain('Usage: ');
   });
 });

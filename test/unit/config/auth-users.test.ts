@@ -103,7 +103,7 @@ describe('AUTH_USERS', () => {
       { ...olga, user: 'undated', passwordSetOn: undefined },
     ];
     const users = parseAuthUsers(JSON.stringify(entries), development);
-    expect(passwordAges(users, now)).toEqual({ oldestDays: 91, overdue: ['old'] });
-    expect(passwordAges([], now)).toEqual({ oldestDays: null, overdue: [] });
+    expect(passwordAges(users, now, 90)).toEqual({ oldestDays: 91, oldestSetOn: '2026-01-30', overdue: ['old'] });
+    expect(passwordAges([], now, 90)).toEqual({ oldestDays: null, oldestSetOn: null, overdue: [] });
   });
 });

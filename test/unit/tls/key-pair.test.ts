@@ -72,18 +72,16 @@ describe('what a client presents', () => {
   });
 });
 
-it('days left of a certificate are counted, also below zero, and a file that cannot be used says why', () => {
+it('a certificate says when it runs out, also when it has, and a file that cannot be used says why', () => {
   const old = writePair(folder, 'old', authority.issue({ names: ['a.test'], daysLeft: -3 }));
-  const states = certificateStates(
-    [
-      { certificate: 'api', ...pair },
-      { certificate: 'old', ...old },
-      { certificate: 'gone', certPath: join(folder, 'none.crt') },
-    ],
-    Date.now(),
-  );
+  const states = certificateStates([
+    { certificate: 'api', ...pair },
+    { certificate: 'old', ...old },
+    { certificate: 'gone', certPath: join(folder, 'none.crt') },
+  ]);
+  const daysTo = (at: Date): number => Math.round((at.getTime() - Date.now()) / 86_400_000);
 
-  expect(states.map(({ certificate, daysLeft }) => [certificate, daysLeft && Math.round(daysLeft)])).toEqual([
+  expect(states.map(({ certificate, expiresAt }) => [certificate, expiresAt && daysTo(expiresAt)])).toEqual([
     ['api', 10],
     ['old', -3],
     ['gone', null],

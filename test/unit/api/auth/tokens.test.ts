@@ -28,6 +28,15 @@ describe('an access token', () => {
     expect(tokens.read(token)).toEqual({ ...OLGA, issuedAtMs: 1e12, expiresAtMs: 1e12 + 60_000 });
     nowMs = 60_000;
     expect(tokens.read(token)).toBeNull();
+    expect(tokens.hasExpired(token)).toBe(true);
+  });
+
+  it('that was changed, or that another secret signed, has not expired: it never was one', () => {
+    const token = tokensOf().issue(OLGA);
+    const foreign = tokensOf({ secret: NEW }).issue(OLGA);
+    const staging = tokensOf({ issuer: 'derms-staging' }).issue(OLGA);
+    const tried = [`${token.slice(0, -4)}AAAA`, foreign, staging, 'no token', `${token}.x`];
+    expect(tried.map((text) => tokensOf().hasExpired(text))).toEqual([false, false, false, false, false]);
   });
 });
 
