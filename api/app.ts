@@ -6,6 +6,7 @@ import { crossOrigin } from './cross-origin';
 import { docsPages } from './docs-pages';
 import { mountRoutes } from './mount-routes';
 import type { AppPorts } from './ports';
+import { countStranger } from './request-limits';
 import { contextOf, requestLog } from './request-log';
 import { routes } from './routes';
 import { problemHandler } from './send-problem';
@@ -17,7 +18,7 @@ import { problemHandler } from './send-problem';
 export function createApp(ports: AppPorts): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.disable('etag'); // ours are revisions
+  app.disable('etag'); // ours are made in send-json.ts
   app.set('query parser', 'simple');
   app.set('trust proxy', [...ports.settings.trustedProxies]);
   app.use(requestLog(ports));
@@ -27,6 +28,10 @@ export function createApp(ports: AppPorts): Express {
   app.use(metricsPage(ports));
   app.use(turnAwayWhileStopping(ports));
   app.use(mountRoutes(routes, ports));
+  app.use(async (_request, response, next) => {
+    await countStranger(ports, response);
+    next();
+  });
   app.use(docsPages(routes));
   app.use((request) => {
     throw new DermsError('NOT_FOUND', `There is nothing at ${request.path.slice(0, 200)}.`);

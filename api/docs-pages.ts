@@ -5,6 +5,7 @@ import { errorsHtml } from './error-page-html';
 import { openApiDocument } from './openapi';
 import { contextOf } from './request-log';
 import type { Route } from './route';
+import { sendTagged, tagOf } from './send-json';
 
 /** What of swagger-ui-dist the page needs. Everything else of the package stays unserved. */
 const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
@@ -14,8 +15,9 @@ export function docsPages(routes: readonly Route[]): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const document = JSON.stringify(openApiDocument(routes));
   const serve = (path: string, type: string, body: string): void => {
+    const tag = tagOf(body);
     router.get(path, named(path), (_request, response) => {
-      response.type(type).send(body);
+      sendTagged(body, tag, response.type(type));
     });
   };
   serve('/api/openapi.json', 'application/json', document);
@@ -26,11 +28,10 @@ export function docsPages(routes: readonly Route[]): Router {
   const folder = dirname(require.resolve('swagger-ui-dist/package.json'));
   for (const asset of ASSETS) {
     const content = readFileSync(join(folder, asset));
+    const tag = tagOf(content);
     router.get(`/api/docs/${asset}`, named('/api/docs/{asset}'), (_request, response) => {
-      response
-        .set('Cache-Control', 'public, max-age=3600')
-        .type(asset.slice(asset.lastIndexOf('.')))
-        .send(content);
+      response.set('Cache-Control', 'public, max-age=3600').type(asset.slice(asset.lastIndexOf('.')));
+      sendTagged(content, tag, response);
     });
   }
   return router;

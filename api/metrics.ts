@@ -1,4 +1,5 @@
 import { Counter, DURATION_BUCKETS, Histogram, type Registry } from '../observability/metrics';
+import { RATE_POLICIES } from './rate-limit';
 
 /** Figures of the API itself; those of health are in `health/metrics.ts`. */
 export interface ApiMetrics {
@@ -8,6 +9,7 @@ export interface ApiMetrics {
   readonly messageFailures: Counter<'message'>;
   readonly logins: Counter<'outcome'>;
   readonly auditFailures: Counter;
+  readonly rateLimited: Counter<'policy'>;
 }
 
 export const WORKFLOW_MESSAGES = [
@@ -50,7 +52,14 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       help: 'Refused attempts that could not be written to the audit log.',
       registers,
     }),
+    rateLimited: new Counter({
+      name: 'derms_http_rate_limited_total',
+      help: 'Requests that were turned away because their caller had asked too often, by policy.',
+      labelNames: ['policy'],
+      registers,
+    }),
   };
+  for (const policy of RATE_POLICIES) metrics.rateLimited.inc({ policy }, 0);
   for (const message of WORKFLOW_MESSAGES) metrics.messageFailures.inc({ message }, 0);
   for (const outcome of ['accepted', 'refused', 'delayed']) metrics.logins.inc({ outcome }, 0);
   return metrics;

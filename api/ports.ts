@@ -11,6 +11,7 @@ import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '..
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { MachineToken, MachineTokenOrder } from '../db/machine-tokens';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
+import type { RefusedSender, RefusedSendersPage } from '../db/refused-senders';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
@@ -29,6 +30,8 @@ import type { JobsPort, RunPort, SchedulePort } from './jobs/ports';
 import type { HealthMonitor } from './health/monitor';
 import type { ApiMetrics } from './metrics';
 import type { PlanningTurns } from './planning/turns';
+import type { RateLimiter } from './rate-limit';
+import type { ReadPlaces } from './read-places';
 
 /** Everything the API stands on; `main.ts` joins it to Postgres, Temporal and the broker, tests to plain objects. */
 export interface AppPorts {
@@ -50,6 +53,8 @@ export interface AppPorts {
   readonly jobs: JobsPort;
   readonly runs: RunPort;
   readonly schedules: SchedulePort;
+  readonly rateLimiter: RateLimiter;
+  readonly readPlaces: ReadPlaces;
   readonly streams: StreamPlaces;
   readonly planning: PlanningTurns;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
@@ -129,6 +134,7 @@ export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
   meterQuarterHours(feederId: string, page: SeriesPage): Promise<QuarterHour[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
+  refusedSenders(page: RefusedSendersPage): Promise<RefusedSender[]>;
 }
 
 export interface QuarantinePort {

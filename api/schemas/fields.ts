@@ -65,10 +65,10 @@ export const deviceParams = z.strictObject({ deviceId: idSchema });
 export const ifMatchHeader = z.strictObject({
   'if-match': z
     .string()
-    .regex(/^"?\d{1,9}"?$/, 'is no ETag of ours: a revision, such as "3"')
-    .transform((tag) => Number(tag.replaceAll('"', '')))
+    .regex(/^"?\d{1,9}(-[\w-]{1,64})?"?$/, 'is no ETag of ours: one that was answered, or a revision such as "3"')
+    .transform((tag) => Number(/\d+/.exec(tag)?.[0]))
     .optional()
-    .describe('The `ETag` that you saw.'),
+    .describe('The `ETag` that you saw; its revision counts, in front of the `-`.'),
 });
 export const etagOf = (revision: number): Record<string, string> => ({ ETag: `"${String(revision)}"` });
-export const ETAG_HEADER = { ETag: 'Revision; send it back as `If-Match`.' };
+export const ETAG_HEADER = { ETag: 'Its revision, and what it says; send it back as `If-Match`.' };

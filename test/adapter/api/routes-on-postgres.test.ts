@@ -97,7 +97,7 @@ it('one feeder and one device are answered as they declare, with their revisions
   const feeder = await app.call('GET', '/api/feeders/north', { as: 'viewer' });
   expect([feeder.status, feeder.headers.get('etag'), feeder.body]).toEqual([
     200,
-    '"1"',
+    expect.stringMatching(/^"1-/),
     expect.objectContaining({ headroom: { importKw: 58, exportKw: 142 }, binding: 'import' }),
   ]);
   const device = await app.call('GET', '/api/devices/ev-1', { as: 'viewer' });
