@@ -64,6 +64,28 @@ describe('a request that comes to nothing', () => {
     expect([answer.status, answer.body.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 
+  it.each([
+    ['objects', '{"a":'],
+    ['lists', '['],
+  ])('refuses %s that are nested without end, before it reads them', async (_what, step) => {
+    const { call } = await start();
+    const rawBody = `{"user":${step.repeat(20_000)}`;
+    const answer = await call('POST', '/api/auth/login', { rawBody });
+    expect([answer.status, answer.body.code, answer.body.detail]).toEqual([
+      422,
+      'VALIDATION_FAILED',
+      'The body is nested deeper than 64 levels.',
+    ]);
+  });
+
+  it('takes brackets in strings for what they are', async () => {
+    const { call } = await start();
+    const answer = await call('POST', '/api/auth/login', {
+      body: { user: '[{"\\'.repeat(10), password: '{['.repeat(99) },
+    });
+    expect([answer.status, answer.body.code]).toEqual([401, 'UNAUTHENTICATED']);
+  });
+
   it('quotes nothing of a body that it cannot read', async () => {
     const { call } = await start();
     const answer = await call('POST', '/api/auth/login', { rawBody: '{"password": hunter2}' });
