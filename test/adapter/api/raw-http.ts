@@ -34,4 +34,4 @@ export const rawConnections = (url: string, count: number): Promise<RawConnectio
 
 /** The statuses of the answers that came, in their order. */
 export const statusesOf = (connection: RawConnection): number[] =>
-  [...connection.text().matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
+  [...connection.text().matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
