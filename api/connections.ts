@@ -21,6 +21,8 @@ interface Held {
 /** Connections in TLS's first steps, which are not counted, may be as many again. */
 const WITH_HANDSHAKES = 2;
 const LOOKS_PER_TIMEOUT = 6;
+/** Requests that one connection may send before it has its answers; browsers send one. What comes after is read later. */
+const MOST_AHEAD = 8;
 
 /**
  * Bounds the connections of a server. Whoever comes when all are taken takes the place of the connection that has been
@@ -54,10 +56,12 @@ export function boundConnections(
     const here = held.get(socket);
     if (here === undefined) return;
     here.answers.add(response);
+    if (here.answers.size >= MOST_AHEAD) socket.pause();
     response.once('close', () => {
       here.answers.delete(response);
       if (!held.delete(socket)) return;
       held.set(socket, here);
+      if (here.answers.size < MOST_AHEAD && socket.isPaused()) socket.resume();
     });
   });
 

@@ -20,6 +20,7 @@ export const timeSchema = z.iso
     error: 'is not a time with its zone, such as 2026-05-01T17:00:00Z or 2026-05-01T19:00:00+02:00',
   })
   .refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time that exists')
+  .refine((text) => !/[+-](1[6-9]|2\d):?\d\d$/.test(text), 'is in no zone that exists')
   .refine(isNearYear, 'is not in this century or its neighbours');
 /** Years that Postgres and `Date` read alike. */
 export function isNearYear(text: string): boolean {

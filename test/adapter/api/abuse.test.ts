@@ -15,6 +15,9 @@ const RECEIVE_TIMEOUT_MS = 4_000;
 const SLOW_READER_MS = 3_000;
 const CONNECTIONS = 1_500;
 const READS = 100;
+/** What is promised of health, and what an operator still takes for an answer. */
+const HEALTH_MS = 1_000;
+const ORDER_MS = 2_000;
 const LEAST_LOOKS = 5;
 const BUSY_FACTOR = 5;
 
@@ -130,8 +133,8 @@ function expectServed({ healthMs, orderMs, times }: Served): void {
   process.stdout.write(
     `${what}: ${String(times)} looks; health ${String(healthMs)} ms (quiet: ${String(quiet.healthMs)}), order ${String(orderMs)} ms (quiet: ${String(quiet.orderMs)})\n`,
   );
-  expect(healthMs).toBeLessThan(1_000 + BUSY_FACTOR * quiet.healthMs);
-  expect(orderMs).toBeLessThan(1_000 + BUSY_FACTOR * quiet.orderMs);
+  expect(healthMs).toBeLessThan(HEALTH_MS + BUSY_FACTOR * quiet.healthMs);
+  expect(orderMs).toBeLessThan(ORDER_MS + BUSY_FACTOR * quiet.orderMs);
 }
 
 /** Sends one byte at a time for as long as it is let. */
@@ -299,7 +302,8 @@ describe('who asks too often', () => {
       expect(performance.now() - startedAt).toBeLessThan(5_000);
     };
     expectServed(await during(Promise.all([...Array.from({ length: 30 }, script), stop()])));
-    expect([...counts.keys()].sort()).toEqual([200, 429]);
+    expect(counts.has(429)).toBe(true);
+    expect([...counts.keys()].filter((status) => ![200, 429].includes(status))).toEqual([]);
     await fetch(`${system.apiUrl}/api/emergency-stop?reason=over`, { method: 'DELETE', headers: bearer('admin') });
   }, 60_000);
 

@@ -113,6 +113,7 @@ describe('a request that comes to nothing', () => {
     ['/api/dispatches/not-a-uuid', '/path/dispatchId'],
     ['/api/devices/pv-1/telemetry?from=2026-05-01T17:00:00', '/query/from'],
     ['/api/devices/pv-1/telemetry?from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z', '/query/from'],
+    ['/api/devices/pv-1/telemetry?from=2026-05-01T10:23:15%2B21:27', '/query/from'],
     ['/api/devices/pv-1/telemetry?from=0000-01-01T00:00:00Z', '/query/from'],
   ])('points into queries and paths: %s', async (path, pointer) => {
     const { call } = await start();
