@@ -4,6 +4,7 @@ import { DermsError } from '../domain/errors';
 import { clientAddress } from './client-address';
 import { crossOrigin } from './cross-origin';
 import { docsPages } from './docs-pages';
+import { methodNotAllowed } from './method-not-allowed';
 import { mountRoutes } from './mount-routes';
 import type { AppPorts } from './ports';
 import { countStranger } from './request-limits';
@@ -71,11 +72,12 @@ function noteUntrustedProxy({ settings, log }: AppPorts): RequestHandler {
 
 function metricsPage({ settings, metrics: { registry }, log }: AppPorts): RequestHandler {
   return async (request, response, next) => {
-    if (request.path !== settings.metricsPath || !['GET', 'HEAD'].includes(request.method)) {
+    if (request.path !== settings.metricsPath) {
       next();
       return;
     }
     contextOf(response).route = settings.metricsPath;
+    if (!['GET', 'HEAD'].includes(request.method)) throw methodNotAllowed(['GET']);
     if (!settings.metricsEnabled) throw new DermsError('NOT_FOUND', 'Metrics are switched off.');
     try {
       response.type(registry.contentType).send(await registry.metrics());

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Router, type RequestHandler } from 'express';
 import { errorsHtml } from './error-page-html';
+import { methodNotAllowed } from './method-not-allowed';
 import { openApiDocument } from './openapi';
 import { contextOf } from './request-log';
 import type { Route } from './route';
@@ -10,11 +11,19 @@ import { sendTagged, tagOf } from './send-json';
 /** What of swagger-ui-dist the page needs. Everything else of the package stays unserved. */
 const ASSETS = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 
+const PATHS = [
+  '/api/openapi.json',
+  '/api/docs',
+  '/api/docs/start.js',
+  '/api/docs/page.css',
+  '/api/docs/errors',
+] as const;
+
 /** The API's description, a page to read it on, and the page of errors; nothing comes from another host. */
 export function docsPages(routes: readonly Route[]): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const document = JSON.stringify(openApiDocument(routes));
-  const serve = (path: string, type: string, body: string): void => {
+  const serve = (path: (typeof PATHS)[number], type: string, body: string): void => {
     const tag = tagOf(body);
     router.get(path, named(path), (_request, response) => {
       sendTagged(body, tag, response.type(type));
@@ -34,6 +43,10 @@ export function docsPages(routes: readonly Route[]): Router {
       sendTagged(content, tag, response);
     });
   }
+  for (const path of [...PATHS, ...ASSETS.map((asset) => `/api/docs/${asset}`)])
+    router.all(path, () => {
+      throw methodNotAllowed(['GET']);
+    });
   return router;
 }
 

@@ -4,7 +4,7 @@ import { auditRefusal, stranger } from './audit/refused';
 import { actorOf, callerOf, checkAccess } from './auth/authorisation';
 import type { Caller } from './auth/caller';
 import type { AppPorts } from './ports';
-import { HttpFailure } from './problem';
+import { methodNotAllowed } from './method-not-allowed';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
@@ -29,7 +29,7 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
     for (const route of here) at[route.method]((request, response) => serve(route, ports, request, response));
     at.all(async (_request, response) => {
       await countStranger(ports, response);
-      throw methodNotAllowed(here);
+      throw methodNotAllowed(here.map(({ method }) => method.toUpperCase()));
     });
   }
   return router;
@@ -135,12 +135,4 @@ function checkAnswer(route: Route, answer: Answer): void {
   const result = declared.schema.safeParse(answer.body);
   if (!result.success)
     throw new Error(`${route.operationId} answers what it does not declare`, { cause: result.error });
-}
-
-function methodNotAllowed(here: readonly Route[]): DermsError {
-  const methods = here.map(({ method }) => method.toUpperCase());
-  const allow = methods.includes('GET') ? ['HEAD', ...methods] : methods;
-  return new HttpFailure('METHOD_NOT_ALLOWED', `This path takes ${allow.join(', ')}.`, {
-    headers: { Allow: allow.join(', ') },
-  });
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { DermsError } from '../domain/errors';
 
@@ -31,13 +32,20 @@ export async function readJsonBody(
 }
 
 function parserFor(limitBytes: number): RequestHandler {
-  const parser = parsers.get(limitBytes) ?? express.json({ limit: limitBytes, type: TYPES, verify: refuseDepth });
+  const parser = parsers.get(limitBytes) ?? express.json({ limit: limitBytes, type: TYPES, verify: refuseUnreadable });
   parsers.set(limitBytes, parser);
   return parser;
 }
 
-/** Before it is parsed. What is no JSON is counted somehow, and refused by the parser. */
-function refuseDepth(_request: unknown, _response: unknown, body: Buffer): void {
+/** Before it is parsed. JSON is UTF-8 (RFC 8259): another character set would be read as something else than was meant. */
+function refuseUnreadable(_request: unknown, _response: unknown, body: Buffer, charset: string): void {
+  if (charset !== 'utf-8') throw new DermsError('UNSUPPORTED_MEDIA_TYPE', 'The body must be UTF-8.');
+  if (!isUtf8(body)) throw new DermsError('MALFORMED_JSON', 'The body is not UTF-8.');
+  refuseDepth(body);
+}
+
+/** What is no JSON is counted somehow, and refused by the parser. */
+function refuseDepth(body: Buffer): void {
   let depth = 0;
   let isInString = false;
   for (let at = 0; at < body.length; at += 1) {

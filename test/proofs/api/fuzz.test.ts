@@ -13,7 +13,7 @@ import { eventually } from '../../support/servers';
 
 const CONFIG = join(__dirname, 'schemathesis.toml');
 /** Of one user, s. The examples and the corners of every schema come first, then what chance brings. */
-const SECONDS = { admin: 110, operator: 60, viewer: 40 } as const;
+const SECONDS = { admin: 100, operator: 55, viewer: 35 } as const;
 /** How often one may ask is for `abuse.test.ts`: here it would hide what is asked after it. */
 const UNLIMITED = { API_RATE_READS: '1000000', API_RATE_CHANGES: '1000000', API_RATE_STRANGERS: '1000000' };
 /** Without the jobs role: runs are written, wait and are cancelled; none of them restores a database in the background. */

@@ -43,6 +43,30 @@ describe('a request that comes to nothing', () => {
     expect(answer.headers.get('allow')).toBe('HEAD, GET, PUT, PATCH');
   });
 
+  it.each(['/api/docs', '/api/openapi.json', '/api/docs/swagger-ui.css', '/metrics'])(
+    'names the methods that a page takes: %s',
+    async (path) => {
+      const { call } = await start();
+      const answer = await call('POST', path);
+      expect([answer.status, answer.body.code, answer.headers.get('allow')]).toEqual([
+        405,
+        'METHOD_NOT_ALLOWED',
+        'HEAD, GET',
+      ]);
+    },
+  );
+
+  it('refuses bytes that are no UTF-8, rather than reading something else', async () => {
+    const { url } = await start();
+    const body = Buffer.concat([Buffer.from('{"user":"'), Buffer.from([0xc3, 0x28]), Buffer.from('","password":"x"}')]);
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers, body });
+    expect([answer.status, (await answer.json()) as unknown]).toEqual([
+      400,
+      expect.objectContaining({ code: 'MALFORMED_JSON', detail: 'The body is not UTF-8.' }),
+    ]);
+  });
+
   it.each([
     ['broken JSON', '{"user": ', 400, 'MALFORMED_JSON'],
     ['a bare value', '"operator"', 400, 'MALFORMED_JSON'],
@@ -57,6 +81,7 @@ describe('a request that comes to nothing', () => {
     ['text/plain', {}],
     ['application/x-www-form-urlencoded', {}],
     ['application/json; charset=klingon', {}],
+    ['application/json; charset=utf-16', {}],
     ['application/json', { 'content-encoding': 'snappy' }],
   ])('refuses a body of another kind: %s %j', async (type, more) => {
     const { call } = await start();

@@ -87,6 +87,33 @@ describe('a stranger', () => {
   });
 });
 
+describe('the address of a stranger', () => {
+  const knock = (one: AppUnderTest, from: string) =>
+    one.call('GET', '/api/nowhere', { headers: { 'x-forwarded-for': from } });
+
+  it('is not what the stranger says it is', async () => {
+    expect(await statuses(2, () => knock(app, '203.0.113.1'))).toEqual([404, 404]);
+    expect((await knock(app, '203.0.113.2')).status).toBe(429);
+  });
+
+  it('is what a proxy of ours has seen', async () => {
+    const behind = await startApp({ rateLimiter: limiterOf({}), settings: { trustedProxies: ['127.0.0.1', '::1'] } });
+    expect(await statuses(3, () => knock(behind, '203.0.113.1'))).toEqual([404, 404, 429]);
+    expect((await knock(behind, '203.0.113.2')).status).toBe(404);
+    expect((await knock(behind, '203.0.113.9, 203.0.113.1')).status).toBe(429); // what was written in front does not count
+    await behind.close();
+  });
+
+  it('is the network of it, with IPv6', async () => {
+    const behind = await startApp({ rateLimiter: limiterOf({}), settings: { trustedProxies: ['127.0.0.1', '::1'] } });
+    const from = ['2001:db8:1:2::1', '2001:db8:1:2::2', '2001:db8:1:2:ffff::3', '2001:db8:1:3::1'];
+    const seen: number[] = [];
+    for (const address of from) seen.push((await knock(behind, address)).status);
+    expect(seen).toEqual([404, 404, 429, 404]);
+    await behind.close();
+  });
+});
+
 it.each(['/api/health', '/api/ready', '/metrics'])('%s is always answered', async (path) => {
   await statuses(3, () => app.call('GET', '/api/nowhere'));
   expect(await statuses(5, () => app.call('GET', path))).toEqual([200, 200, 200, 200, 200]);
