@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { DermsError } from '../domain/errors';
+import { DermsError, type ErrorCode } from '../domain/errors';
 import { problemHeaders, problemOf } from './problem';
 
 /**
@@ -14,17 +14,15 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket
 }
 
 function failureOf({ code }: NodeJS.ErrnoException): DermsError {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return new DermsError('HEADERS_TOO_LARGE', 'First line and headers are too large.');
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new DermsError('PAYLOAD_TOO_LARGE', 'The extensions of a chunk are too large.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new DermsError('REQUEST_TOO_SLOW', 'The request was not whole in time.');
-    default:
-      return new DermsError('MALFORMED_REQUEST', 'This is no request of HTTP/1.1.');
-  }
+  const [name, message] = FAILURES[code ?? ''] ?? (['MALFORMED_REQUEST', 'This is no request of HTTP/1.1.'] as const);
+  return new DermsError(name, message);
 }
+
+const FAILURES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'First line and headers are too large.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'The extensions of a chunk are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TOO_SLOW', 'The request was not whole in time.'],
+};
 
 function problemText(error: DermsError): string {
   const requestId = randomUUID();

@@ -102,7 +102,7 @@ export const settings = {
     .min(1)
     .default('127.0.0.1')
     .describe('Broker host; the name is resolved anew at each reconnect.'),
-  MQTT_PORT: port().default(1883).describe('Broker port; with TLS usually 8883.'),
+  MQTT_PORT: port().default(1883).describe('Broker port; that of deploy/mosquitto for our processes is 8884.'),
   MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
   MQTT_TLS_ENABLED: flag().default(false).describe('true: MQTT over TLS. Production refuses a plain connection.'),

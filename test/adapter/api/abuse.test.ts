@@ -84,8 +84,8 @@ interface Served {
 
 /** Asks for health and lets an operator act, again and again, for as long as `attack` goes on. */
 async function during(attack: Promise<unknown>): Promise<Served> {
-  let isOver = false;
-  const ended = attack.finally(() => (isOver = true));
+  const state = { isOver: false };
+  const ended = attack.finally(() => (state.isOver = true));
   let [healthMs, orderMs, times] = [0, 0, 0];
   const timed = async (ask: () => Promise<Response>): Promise<number> => {
     const late = lateness();
@@ -100,7 +100,7 @@ async function during(attack: Promise<unknown>): Promise<Served> {
     orderMs = Math.max(orderMs, await timed(order));
     times += 1;
     await sleep(50);
-  } while (!isOver || times < LEAST_LOOKS);
+  } while (!state.isOver || times < LEAST_LOOKS);
   await ended;
   return { healthMs: Math.round(healthMs), orderMs: Math.round(orderMs), times };
 }

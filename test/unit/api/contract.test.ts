@@ -105,11 +105,10 @@ describe('every operation', () => {
 
 describe('an answer', () => {
   let app: AppUnderTest;
-  let backups: readonly never[] = [];
   const weight = { now: 1 };
   beforeAll(async () => {
     app = await startApp({
-      backups: { list: () => Promise.resolve(backups) },
+      backups: { list: () => Promise.resolve([]) },
       devices: { read: () => Promise.resolve({ ...DEVICE, notFollowing: weight.now > 1 }) },
     });
   });

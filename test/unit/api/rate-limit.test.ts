@@ -7,7 +7,7 @@ const { rateLimited: refused } = createApiMetrics(new Registry());
 const warnings: object[] = [];
 const log = { warn: (details: object) => warnings.push(details) };
 const limiterOf = (limits: Partial<RateLimits>) =>
-  createRateLimiter({ reads: 2, changes: 2, strangers: 2, ...limits }, { refused, log } as never);
+  createRateLimiter({ reads: 2, changes: 2, strangers: 2, ...limits }, { refused, log });
 
 let app: AppUnderTest;
 beforeEach(async () => {
