@@ -61,7 +61,7 @@ describe('a request that comes to nothing', () => {
     const body = Buffer.concat([Buffer.from('{"user":"'), Buffer.from([0xc3, 0x28]), Buffer.from('","password":"x"}')]);
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers, body });
-    expect([answer.status, (await answer.json())]).toEqual([
+    expect([answer.status, await answer.json()]).toEqual([
       400,
       expect.objectContaining({ code: 'MALFORMED_JSON', detail: 'The body is not UTF-8.' }),
     ]);
