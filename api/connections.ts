@@ -9,13 +9,14 @@ export interface ConnectionLimits {
   readonly most: number;
   /** A caller that takes nothing of an answer for this long is hung up on, ms: what it does not take is in our memory. */
   readonly slowReaderMs: number;
+  /** The same for a connection on which nothing is to be taken and nothing comes, ms. */
+  readonly silenceMs: number;
 }
 
 interface Held {
   readonly answers: Set<ServerResponse>;
-  /** Bytes that the caller has taken, and when the last of them, monotonic ms. */
-  taken: number;
-  takenAt: number;
+  /** Something of an answer waits for its caller. */
+  isWaiting: boolean;
 }
 
 /** Connections in TLS's first steps, which are not counted, may be as many again. */
@@ -31,7 +32,7 @@ const MOST_AHEAD = 8;
  */
 export function boundConnections(
   server: Server,
-  { most, slowReaderMs }: ConnectionLimits,
+  { most, slowReaderMs, silenceMs }: ConnectionLimits,
   { registry }: { readonly registry: Registry },
 ): void {
   /** Who was served last stands last. */
@@ -48,7 +49,7 @@ export function boundConnections(
         return;
       }
     }
-    held.set(socket, { answers: new Set(), taken: 0, takenAt: performance.now() });
+    held.set(socket, { answers: new Set(), isWaiting: false });
     socket.once('close', () => held.delete(socket));
   });
 
@@ -70,13 +71,18 @@ export function boundConnections(
     answerBrokenRequest(error, socket, begun);
   });
 
+  // Node's own timeout sees how much of a single large piece has been taken, which nobody else can.
   const watch = setInterval(() => {
-    for (const [socket, here] of held)
-      if (takesNothing(socket, here, slowReaderMs)) {
-        ended.inc({ what: 'slow-reader' });
-        socket.destroy();
-      }
+    for (const [socket, here] of held) {
+      const isWaiting = socket.writableLength > 0;
+      if (isWaiting !== here.isWaiting) socket.setTimeout(isWaiting ? slowReaderMs : silenceMs);
+      here.isWaiting = isWaiting;
+    }
   }, slowReaderMs / LOOKS_PER_TIMEOUT);
+  server.setTimeout(silenceMs, (socket) => {
+    if (held.get(socket)?.isWaiting === true) ended.inc({ what: 'slow-reader' });
+    socket.destroy();
+  });
   watch.unref();
   server.once('close', () => {
     clearInterval(watch);
@@ -92,17 +98,6 @@ function makeRoom(held: Map<Socket, Held>): boolean {
     return true;
   }
   return false;
-}
-
-function takesNothing(socket: Socket, here: Held, slowReaderMs: number): boolean {
-  const waiting = socket.writableLength;
-  const taken = socket.bytesWritten - waiting;
-  if (waiting === 0 || taken !== here.taken) {
-    here.taken = taken;
-    here.takenAt = performance.now();
-    return false;
-  }
-  return performance.now() - here.takenAt >= slowReaderMs;
 }
 
 function metricsOf(registry: Registry, open: () => number): Counter<'what'> {

@@ -9,13 +9,10 @@ import { watchKeyPair } from '../tls/watch-key-pair';
 const HANDSHAKE_MS = 5_000;
 
 /** Against slow and large senders; without them Node's own hold. */
-export interface ServerBounds extends Pick<
+export type ServerBounds = Pick<
   ServerOptions,
   'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout' | 'maxHeaderSize' | 'connectionsCheckingInterval'
-> {
-  /** A connection on which nothing moves in either direction is closed, ms. */
-  readonly silenceMs: number;
-}
+>;
 
 /** Requests of one connection; a client that sends more connects again, and so meets the replicas that came since. */
 const MOST_REQUESTS = 10_000;
@@ -34,7 +31,6 @@ export function createApiServer(
   const server =
     paths === null ? createHttpServer({ ...bounds }, app) : createTlsServer(app, paths, { log, everyMs, bounds });
   server.maxRequestsPerSocket = MOST_REQUESTS;
-  if (bounds !== undefined) server.setTimeout(bounds.silenceMs);
   server.on('checkExpectation', app); // of `Expect` we know what Node does by itself, and need no more
   return server;
 }

@@ -223,7 +223,7 @@ async function main(): Promise<void> {
   const server = createApiServer(app, pairOf(settings), { log, bounds: serverBounds(settings) });
   boundConnections(
     server,
-    { most: settings.API_MAX_CONNECTIONS, slowReaderMs: settings.API_SLOW_READER_MS },
+    { most: settings.API_MAX_CONNECTIONS, slowReaderMs: settings.API_SLOW_READER_MS, silenceMs: SILENCE_MS },
     { registry },
   );
   const port = await listen(server, settings);
@@ -301,7 +301,6 @@ const serverBounds = (settings: Settings): ServerBounds => ({
   keepAliveTimeout: settings.API_KEEP_ALIVE_MS,
   maxHeaderSize: settings.API_MAX_HEADER_BYTES,
   connectionsCheckingInterval: LOOK_EVERY_MS,
-  silenceMs: SILENCE_MS,
 });
 
 const rateLimits = (settings: Settings): RateLimits => ({
