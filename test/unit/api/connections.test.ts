@@ -36,7 +36,7 @@ async function serve(
 ): Promise<World> {
   const waiting: ServerResponse[] = [];
   const app: RequestListener = given.app ?? ((_request, response) => waiting.push(response));
-  const server: Server = createApiServer(app, given.tls === true ? pair : null, { log: recordingLog() });
+  const server: Server = createApiServer(app, given.tls === true ? pair : null, { log: recordingLog().log });
   const registry = new Registry();
   boundConnections(server, { most, slowReaderMs: given.slowReaderMs ?? 60_000, silenceMs: 60_000 }, { registry });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
