@@ -101,7 +101,7 @@ describe.each([
 
   it('whoever takes nothing of an answer is hung up on', async () => {
     const app: RequestListener = (_request, response) => void response.end(Buffer.alloc(50_000_000));
-    const world = await serve(5, { tls, app, slowReaderMs: 300 });
+    const world = await serve(5, { tls, app, slowReaderMs: 3_000 });
     const [slow, quick] = [await knock(world.port, tls), await knock(world.port, tls)];
     let taken = 0;
     quick.on('data', (chunk: Buffer) => (taken += chunk.length));
