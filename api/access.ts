@@ -51,6 +51,7 @@ export const ACCESS = {
   listTelemetry: by('viewer', 'read:devices'),
   listSetpoints: by('viewer', 'read:devices'),
   listRefusedMessages: by('viewer', 'read:devices'),
+  listRefusedSenders: by('viewer', 'read:devices'),
   patchDevice: by('admin'),
   applyRegistry: by('admin'),
 

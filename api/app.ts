@@ -4,8 +4,10 @@ import { DermsError } from '../domain/errors';
 import { clientAddress } from './client-address';
 import { crossOrigin } from './cross-origin';
 import { docsPages } from './docs-pages';
+import { methodNotAllowed } from './method-not-allowed';
 import { mountRoutes } from './mount-routes';
 import type { AppPorts } from './ports';
+import { countStranger } from './request-limits';
 import { contextOf, requestLog } from './request-log';
 import { routes } from './routes';
 import { problemHandler } from './send-problem';
@@ -17,7 +19,7 @@ import { problemHandler } from './send-problem';
 export function createApp(ports: AppPorts): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.disable('etag'); // ours are revisions
+  app.disable('etag'); // ours are made in send-json.ts
   app.set('query parser', 'simple');
   app.set('trust proxy', [...ports.settings.trustedProxies]);
   app.use(requestLog(ports));
@@ -27,6 +29,10 @@ export function createApp(ports: AppPorts): Express {
   app.use(metricsPage(ports));
   app.use(turnAwayWhileStopping(ports));
   app.use(mountRoutes(routes, ports));
+  app.use(async (_request, response, next) => {
+    await countStranger(ports, response);
+    next();
+  });
   app.use(docsPages(routes));
   app.use((request) => {
     throw new DermsError('NOT_FOUND', `There is nothing at ${request.path.slice(0, 200)}.`);
@@ -66,11 +72,12 @@ function noteUntrustedProxy({ settings, log }: AppPorts): RequestHandler {
 
 function metricsPage({ settings, metrics: { registry }, log }: AppPorts): RequestHandler {
   return async (request, response, next) => {
-    if (request.path !== settings.metricsPath || !['GET', 'HEAD'].includes(request.method)) {
+    if (request.path !== settings.metricsPath) {
       next();
       return;
     }
     contextOf(response).route = settings.metricsPath;
+    if (!['GET', 'HEAD'].includes(request.method)) throw methodNotAllowed(['GET']);
     if (!settings.metricsEnabled) throw new DermsError('NOT_FOUND', 'Metrics are switched off.');
     try {
       response.type(registry.contentType).send(await registry.metrics());

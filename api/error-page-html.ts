@@ -20,6 +20,7 @@ export const errorsMarkdown = (): string =>
 export const errorsHtml = (): string =>
   [
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Errors of the DERMS API</title>',
+    '<link rel="icon" href="/api/docs/favicon-32x32.png">',
     '<link rel="stylesheet" href="/api/docs/page.css"></head><body><h1>Errors</h1>',
     ...ERROR_CODES.map((code) => {
       const { status, title, meaning, remedy } = ERROR_PAGES[code];

@@ -26,6 +26,13 @@ export const ERROR_PAGES = {
     meaning: 'The body could not be read as JSON, or as the character set and encoding that its headers name.',
     remedy: 'Send a JSON object in UTF-8. Numbers have no leading zeros; names and strings stand in double quotes.',
   },
+  MALFORMED_REQUEST: {
+    status: 400,
+    title: 'The request is not HTTP',
+    meaning:
+      'What came on the connection could not be read as a request: its first line, a header, or how its end is marked.',
+    remedy: 'Use an HTTP library rather than writing requests by hand; see that no proxy in between changes them.',
+  },
   UNAUTHENTICATED: {
     status: 401,
     title: 'Not logged in',
@@ -53,6 +60,25 @@ export const ERROR_PAGES = {
     title: 'This path does not take that method',
     meaning: 'The path exists, but not with this method.',
     remedy: 'The header `Allow` names the methods it takes.',
+  },
+  NOT_ACCEPTABLE: {
+    status: 406,
+    title: 'The answer would be of a kind that is not wanted',
+    meaning: 'The header `Accept` rules out every kind that this route answers in. Nothing was done.',
+    remedy: 'Send `Accept: application/json`, or the kinds that the page of the route names, or no `Accept` at all.',
+  },
+  REQUEST_TOO_SLOW: {
+    status: 408,
+    title: 'The request did not come in time',
+    meaning:
+      'Headers have to be there within `API_HEADERS_TIMEOUT_MS`, the whole request within `API_RECEIVE_TIMEOUT_MS`. Nothing was done, and the connection is closed.',
+    remedy: 'Send it again; over a very slow line in smaller pieces.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'The headers are too large',
+    meaning: 'First line and headers together may have `API_MAX_HEADER_BYTES`. Nothing was done.',
+    remedy: 'Send fewer or shorter headers, and less in the query.',
   },
   PAYLOAD_TOO_LARGE: {
     status: 413,
@@ -221,9 +247,9 @@ export const ERROR_PAGES = {
     status: 429,
     title: 'Too many attempts',
     meaning:
-      'There were too many failed log-ins in a row, there are too many open event streams, or too many plans are asked for at once.',
+      'One caller has asked more often than `RateLimit-Policy` allows, or for too much at once; or there were too many failed log-ins in a row, there are too many open event streams, or too many plans are asked for at once. Nothing was done.',
     remedy:
-      'Wait as long as `Retry-After` says, then try again; close streams that nobody reads; ask for one plan after the other.',
+      'Wait as long as `Retry-After` says, then try again, and keep an eye on `RateLimit`; close streams that nobody reads; ask for one thing after the other.',
   },
   DATABASE_UNAVAILABLE: {
     status: 503,

@@ -44,8 +44,8 @@ export async function sendEvents(
   response.once('close', stop);
   response.write(`retry: ${String(RETRY_MS)}\n\n`);
   const heartbeat = setInterval(() => {
-    if (mayListen()) response.write(': still here\n\n');
-    else stop();
+    if (!mayListen()) stop();
+    else if (!response.writableNeedDrain) response.write(': still here\n\n'); // who does not read need not hear more
   }, HEARTBEAT_MS);
   const longest = setTimeout(stop, LONGEST_MS);
   const stops = setInterval(() => {

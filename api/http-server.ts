@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Logger } from '../observability/logger';
 import { OLDEST_TLS } from '../tls/client-tls';
@@ -7,6 +7,15 @@ import { watchKeyPair } from '../tls/watch-key-pair';
 
 /** A connection that has not finished its handshake by then is closed, ms. */
 const HANDSHAKE_MS = 5_000;
+
+/** Against slow and large senders; without them Node's own hold. */
+export type ServerBounds = Pick<
+  ServerOptions,
+  'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout' | 'maxHeaderSize' | 'connectionsCheckingInterval'
+>;
+
+/** Requests of one connection; a client that sends more connects again, and so meets the replicas that came since. */
+const MOST_REQUESTS = 10_000;
 
 /**
  * The server the API listens with: HTTPS with the given pair, which is read anew when it changes and taken by the
@@ -17,12 +26,30 @@ const HANDSHAKE_MS = 5_000;
 export function createApiServer(
   app: RequestListener,
   paths: KeyPairPaths | null,
-  { log, everyMs }: { readonly log: Logger; readonly everyMs?: number },
+  { log, everyMs, bounds }: { readonly log: Logger; readonly everyMs?: number; readonly bounds?: ServerBounds },
 ): Server {
-  if (paths === null) return createHttpServer(app);
+  const server =
+    paths === null ? createHttpServer({ ...bounds }, app) : createTlsServer(app, paths, { log, everyMs, bounds });
+  server.maxRequestsPerSocket = MOST_REQUESTS;
+  server.on('checkExpectation', app); // of `Expect` we know what Node does by itself, and need no more
+  return server;
+}
+
+function createTlsServer(
+  app: RequestListener,
+  paths: KeyPairPaths,
+  {
+    log,
+    everyMs,
+    bounds,
+  }: { readonly log: Logger; readonly everyMs: number | undefined; readonly bounds: ServerBounds | undefined },
+): Server {
   const first = readKeyPair(paths);
   const tls = { minVersion: OLDEST_TLS } as const;
-  const server = createHttpsServer({ ...tls, cert: first.cert, key: first.key, handshakeTimeout: HANDSHAKE_MS }, app);
+  const server = createHttpsServer(
+    { ...bounds, ...tls, cert: first.cert, key: first.key, handshakeTimeout: HANDSHAKE_MS },
+    app,
+  );
   if (first.expiresAt.getTime() < Date.now())
     log.error({ certificate: paths.certPath, expiresAt: first.expiresAt }, 'the certificate of the API has run out');
   const watch = watchKeyPair(paths, first, {

@@ -41,6 +41,8 @@ import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
+import { createRateLimiter, type RateLimits } from './rate-limit';
+import { createReadPlaces } from './read-places';
 import { createStreamPlaces } from './stream-places';
 import { askBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
@@ -52,7 +54,8 @@ import { registerJobMetrics } from './jobs/metrics';
 import { runsWithoutRow } from './jobs/read-run';
 import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
-import { createApiServer } from './http-server';
+import { boundConnections } from './connections';
+import { createApiServer, type ServerBounds } from './http-server';
 import type { WorkflowPort } from './ports';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
@@ -67,6 +70,12 @@ const CONFIRM_CANCEL_MS = 5_000;
 const PROBE_MS = 1_800;
 /** Open event streams: a console has one or two. */
 const STREAMS = { perUser: 10, inAll: 200 };
+/** A browser sends six requests at a time; in all about three for each connection to Postgres. */
+const READS = { perCaller: 6, inAll: 30, mostWaiting: 100, waitMs: 5_000 };
+/** A connection on which nothing moves at all; above the longest that a request waits (`Prefer: wait=60`). */
+const SILENCE_MS = 120_000;
+/** How late a timeout of a connection may be noticed. */
+const LOOK_EVERY_MS = 1_000;
 /** Eight plans of the largest trees take about as long as one may wait here; the rest of a request's time is for its own. */
 const PLANNING = { mostWaiting: 8, waitMs: 5_000 };
 
@@ -235,6 +244,8 @@ async function main(): Promise<void> {
     jobs,
     runs,
     schedules: createSchedulePort(db, temporal.jobs),
+    rateLimiter: createRateLimiter(rateLimits(settings), { refused: metrics.rateLimited, log }),
+    readPlaces: createReadPlaces(READS),
     streams: createStreamPlaces(STREAMS),
     planning: createPlanningTurns(PLANNING),
     workflows: temporal.workflows,
@@ -243,7 +254,12 @@ async function main(): Promise<void> {
       broker: openEmergencyBroker({ ...brokerOptions, prefix: settings.MQTT_TOPIC_PREFIX }, log),
     }),
   });
-  const server = createApiServer(app, pairOf(settings), { log });
+  const server = createApiServer(app, pairOf(settings), { log, bounds: serverBounds(settings) });
+  boundConnections(
+    server,
+    { most: settings.API_MAX_CONNECTIONS, slowReaderMs: settings.API_SLOW_READER_MS, silenceMs: SILENCE_MS },
+    { registry },
+  );
   const port = await listen(server, settings);
   shutdown.add('http', () => closeGracefully(server));
   log.info(
@@ -313,12 +329,21 @@ const database = (
 const pairOf = ({ TLS_ENABLED: enabled, TLS_CERT_PATH: certPath, TLS_KEY_PATH: keyPath }: Settings) =>
   enabled && certPath !== undefined && keyPath !== undefined ? { certPath, keyPath } : null;
 
+const serverBounds = (settings: Settings): ServerBounds => ({
+  headersTimeout: settings.API_HEADERS_TIMEOUT_MS,
+  requestTimeout: Math.max(settings.API_HEADERS_TIMEOUT_MS, settings.API_RECEIVE_TIMEOUT_MS),
+  keepAliveTimeout: settings.API_KEEP_ALIVE_MS,
+  maxHeaderSize: settings.API_MAX_HEADER_BYTES,
+  connectionsCheckingInterval: LOOK_EVERY_MS,
+});
+
+const rateLimits = (settings: Settings): RateLimits => ({
+  reads: settings.API_RATE_READS,
+  changes: settings.API_RATE_CHANGES,
+  strangers: settings.API_RATE_STRANGERS,
+});
+
 async function listen(server: Server, { API_HOST, API_PORT }: Settings): Promise<number> {
-  // Against slow senders: a request has to be there within these.
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 30_000;
-  server.keepAliveTimeout = 65_000; // longer than a load balancer's minute, which must be the one that hangs up
-  server.maxRequestsPerSocket = 10_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(API_PORT, API_HOST, resolve);

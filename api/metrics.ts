@@ -1,5 +1,6 @@
 import { Counter, DURATION_BUCKETS, Histogram, type Registry } from '../observability/metrics';
 import { TOKEN_REFUSALS } from './auth/authentication';
+import { RATE_POLICIES } from './rate-limit';
 
 /** Figures of the API itself; those of health are in `health/metrics.ts`. */
 export interface ApiMetrics {
@@ -10,6 +11,7 @@ export interface ApiMetrics {
   readonly logins: Counter<'outcome'>;
   readonly tokensRefused: Counter<'reason'>;
   readonly auditFailures: Counter;
+  readonly rateLimited: Counter<'policy'>;
 }
 
 export const WORKFLOW_MESSAGES = [
@@ -58,7 +60,14 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       help: 'Refused attempts that could not be written to the audit log.',
       registers,
     }),
+    rateLimited: new Counter({
+      name: 'derms_http_rate_limited_total',
+      help: 'Requests that were turned away because their caller had asked too often, by policy.',
+      labelNames: ['policy'],
+      registers,
+    }),
   };
+  for (const policy of RATE_POLICIES) metrics.rateLimited.inc({ policy }, 0);
   for (const message of WORKFLOW_MESSAGES) metrics.messageFailures.inc({ message }, 0);
   for (const reason of TOKEN_REFUSALS) metrics.tokensRefused.inc({ reason }, 0);
   for (const outcome of ['accepted', 'refused', 'delayed']) metrics.logins.inc({ outcome }, 0);

@@ -4,11 +4,14 @@ import { auditRefusal, stranger } from './audit/refused';
 import { actorOf, callerOf, checkAccess } from './auth/authorisation';
 import type { Caller } from './auth/caller';
 import type { AppPorts } from './ports';
-import { HttpFailure } from './problem';
+import { methodNotAllowed } from './method-not-allowed';
 import { readInput } from './request-input';
 import { contextOf } from './request-log';
 import { readJsonBody } from './request-body';
 import { sendEvents, type EventStream } from './event-stream';
+import { contentTypesOf } from './openapi';
+import { countRequest, countStranger, placeToRead } from './request-limits';
+import { sendJson } from './send-json';
 import { sendText } from './send-text';
 import { refusedWhileQuarantined, type Answer, type Route, type RouteInput } from './route';
 import { withinTime } from './within-time';
@@ -24,8 +27,9 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
       next();
     });
     for (const route of here) at[route.method]((request, response) => serve(route, ports, request, response));
-    at.all(() => {
-      throw methodNotAllowed(here);
+    at.all(async (_request, response) => {
+      await countStranger(ports, response);
+      throw methodNotAllowed(here.map(({ method }) => method.toUpperCase()));
     });
   }
   return router;
@@ -34,31 +38,35 @@ export function mountRoutes(routes: readonly Route[], ports: AppPorts): Router {
 /** Who is it, may they, what do they say, then the handler; a refused attempt leaves a row. */
 async function serve(route: Route, ports: AppPorts, request: Request, response: Response): Promise<void> {
   const context = contextOf(response);
-  const caller = await callerOrRefusal(route, ports, request, context.requestId);
+  const caller = await callerOrRefusal(route, ports, request, response);
   const actor = actorOf(caller, request, context.requestId);
   context.user = caller?.user ?? null;
   let input: RouteInput | null = null;
   try {
+    await countRequest(route, ports, caller, response);
     checkAccess(route, caller, request.params);
+    refuseOtherKinds(route, request);
     if (route.body !== undefined) await readJsonBody(request, response, route.bodyLimitBytes);
     input = { ...readInput(route, request), actor };
     refuseToBeLookedAtOnly(route, ports);
     await refuseWithoutTemporal(route, input, ports);
     await refuseWhileQuarantined(route, ports);
+    const leave = await placeToRead(route, ports, caller, response);
     const withinMs = ports.settings.requestTimeoutMs + (route.waitsMs?.(input) ?? 0);
     const answer = await withinTime(route.handle(input, ports), withinMs);
     if (route.answers[answer.status]?.stream === true) {
+      leave(); // streams have places of their own
       const mayListen = (): boolean => isStillCaller(route, ports, request);
       await sendEvents(answer.body as EventStream, response, { ...ports, mayListen }, actor); // by its declaration
       return;
     }
     if (route.answers[answer.status]?.text !== undefined) {
+      leave();
       await sendText(answer, response, ports, actor);
       return;
     }
     if (ports.settings.checkAnswers) checkAnswer(route, answer);
-    response.status(answer.status).set({ 'Cache-Control': 'no-store', ...answer.headers });
-    response.json(answer.body);
+    sendJson(route, answer, response);
   } catch (thrown) {
     await auditRefusal(route, ports, { actor, request, input, thrown });
     throw thrown;
@@ -79,14 +87,23 @@ async function callerOrRefusal(
   route: Route,
   ports: AppPorts,
   request: Request,
-  requestId: string,
+  response: Response,
 ): Promise<Caller | null> {
   try {
     return callerOf(route, ports.authentication, request);
   } catch (thrown) {
-    await auditRefusal(route, ports, { actor: stranger(request, requestId), request, input: null, thrown });
+    await countStranger(ports, response);
+    const actor = stranger(request, contextOf(response).requestId);
+    await auditRefusal(route, ports, { actor, request, input: null, thrown });
     throw thrown;
   }
+}
+
+/** Before anything is done of what nobody would take the answer of. */
+function refuseOtherKinds(route: Route, request: Request): void {
+  const types = contentTypesOf(route);
+  if (request.accepts([...types]) === false)
+    throw new DermsError('NOT_ACCEPTABLE', `This route answers ${types.join(' or ')}.`);
 }
 
 /** In a process that was started to look at a copy, not even what lifts a quarantine. */
@@ -118,12 +135,4 @@ function checkAnswer(route: Route, answer: Answer): void {
   const result = declared.schema.safeParse(answer.body);
   if (!result.success)
     throw new Error(`${route.operationId} answers what it does not declare`, { cause: result.error });
-}
-
-function methodNotAllowed(here: readonly Route[]): DermsError {
-  const methods = here.map(({ method }) => method.toUpperCase());
-  const allow = methods.includes('GET') ? ['HEAD', ...methods] : methods;
-  return new HttpFailure('METHOD_NOT_ALLOWED', `This path takes ${allow.join(', ')}.`, {
-    headers: { Allow: allow.join(', ') },
-  });
 }

@@ -3,7 +3,7 @@ import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObj
 import { ERROR_CODES, type ErrorCode } from '../domain/errors';
 import type { Access } from './access';
 import { ERROR_PAGES } from './error-pages';
-import { refusedWhileQuarantined, type Route } from './route';
+import { refusedWhileQuarantined, type AnswerDeclaration, type Route } from './route';
 
 const problemSchema = z
   .object({
@@ -66,7 +66,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
-    responses: { ...answersOf(route), ...problemsOf(route) },
+    responses: { ...answersOf(route), ...unchangedOf(route), ...problemsOf(route) },
   };
 }
 
@@ -75,21 +75,62 @@ function needsOf({ role, scope }: Access): string {
   return scope === null ? `Needs the role ${role}.` : `Needs the role ${role}, or a machine token with \`${scope}\`.`;
 }
 
+/** In which a route answers when all goes well. */
+export const contentTypesOf = (route: Route): readonly string[] => [
+  ...new Set(Object.values(route.answers).flatMap(typesOf)),
+];
+const typesOf = ({ stream, text }: AnswerDeclaration): readonly string[] =>
+  text ?? [stream === true ? 'text/event-stream' : 'application/json'];
+
 const answersOf = (route: Route): ZodOpenApiOperationObject['responses'] =>
   Object.fromEntries(
-    Object.entries(route.answers).map(([status, { description, schema, stream, text, headers = {} }]) => [
+    Object.entries(route.answers).map(([status, answer]) => [
       status,
       {
-        description,
-        content: Object.fromEntries(
-          (text ?? [stream === true ? 'text/event-stream' : 'application/json']).map((type) => [type, { schema }]),
-        ),
-        headers: z.object(
-          Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, z.string().describe(meaning)])),
-        ),
+        description: answer.description,
+        content: Object.fromEntries(typesOf(answer).map((type) => [type, { schema: answer.schema }])),
+        headers: z.object({
+          ...(hasTag(route, answer) && status === '200' ? { ETag: tagHeader } : {}),
+          ...named(answer.headers, (meaning) => meaning),
+          ...named(answer.sometimes, (meaning) => meaning.optional()),
+          ...(isCounted(route) ? rateHeaders : {}),
+          'X-Request-Id': requestIdHeader,
+        }),
       },
     ]),
   );
+
+const named = (
+  headers: Readonly<Record<string, string>> = {},
+  as: (meaning: z.ZodString) => z.ZodType,
+): Record<string, z.ZodType> =>
+  Object.fromEntries(Object.entries(headers).map(([name, meaning]) => [name, as(z.string().describe(meaning))]));
+
+/** What `send-json.ts` gives a tag. */
+const hasTag = ({ method }: Route, { stream, text }: AnswerDeclaration): boolean =>
+  method === 'get' && stream === undefined && text === undefined;
+
+const unchangedOf = (route: Route): ZodOpenApiOperationObject['responses'] =>
+  Object.entries(route.answers).some(([status, answer]) => status === '200' && hasTag(route, answer))
+    ? { '304': { description: 'It says what `If-None-Match` names.', headers: z.object({ ETag: tagHeader }) } }
+    : {};
+
+const isCounted = ({ role, neverLimited }: Route): boolean => role !== 'anyone' && neverLimited !== true;
+
+const header = (id: string, description: string): { readonly always: z.ZodType; readonly sometimes: z.ZodType } => ({
+  always: z.string().meta({ description, header: { id } }),
+  sometimes: z.string().optional().meta({ description, header: { id } }),
+});
+const tagHeader = header(
+  'ETag',
+  'Of what the answer says: send it back as `If-None-Match`. A revision in front of a `-` counts for `If-Match`.',
+).always;
+const rateHeaders = {
+  RateLimit: header('RateLimit', 'What is left: `r` requests, for `t` seconds.').sometimes,
+  'RateLimit-Policy': header('RateLimit-Policy', 'How the caller is counted: `q` requests in `w` seconds.').sometimes,
+};
+const requestIdHeader = header('X-Request-Id', 'Also in the log; yours when you sent one.').sometimes;
+const retryHeader = header('Retry-After', 'Seconds until it makes sense to try again.').sometimes;
 
 /** One answer per status, naming every code that may stand behind it. */
 function problemsOf(route: Route): ZodOpenApiOperationObject['responses'] {
@@ -104,6 +145,11 @@ function problemsOf(route: Route): ZodOpenApiOperationObject['responses'] {
       {
         description: codes.map((code) => `\`${code}\`: ${ERROR_PAGES[code].title}.`).join('\n\n'),
         content: { 'application/problem+json': { schema: problemSchema } },
+        headers: z.object({
+          ...(status === 429 || status === 503 ? { 'Retry-After': retryHeader } : {}),
+          ...(status === 429 ? rateHeaders : {}),
+          'X-Request-Id': requestIdHeader,
+        }),
       },
     ]),
   );
@@ -116,9 +162,15 @@ function codesOf(route: Route): ErrorCode[] {
       ...route.errors,
       ...(takesInput ? (['VALIDATION_FAILED'] as const) : []),
       ...(route.body === undefined ? [] : (['MALFORMED_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)),
-      ...(route.role === 'anyone' ? [] : (['UNAUTHENTICATED', 'FORBIDDEN', 'DATABASE_UNAVAILABLE'] as const)),
+      ...(route.role === 'anyone'
+        ? []
+        : (['UNAUTHENTICATED', 'FORBIDDEN', 'TOO_MANY_REQUESTS', 'DATABASE_UNAVAILABLE'] as const)),
       ...(refusedWhileQuarantined(route) ? (['QUARANTINED'] as const) : []),
       ...(route.needsTemporal === undefined ? [] : (['TEMPORAL_UNAVAILABLE'] as const)),
+      'MALFORMED_REQUEST',
+      'NOT_ACCEPTABLE',
+      'REQUEST_TOO_SLOW',
+      'HEADERS_TOO_LARGE',
       'TIMED_OUT',
       'SHUTTING_DOWN',
       'INTERNAL',

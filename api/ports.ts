@@ -11,6 +11,7 @@ import type { FeederChange, FeederChanged, FeederFields, FeederRecord } from '..
 import type { QuarterHour, TelemetryQuarterHour } from '../db/quarter-hour-reads';
 import type { MachineToken, MachineTokenOrder } from '../db/machine-tokens';
 import type { Quarantine, Reconciliation } from '../db/quarantine';
+import type { RefusedSender, RefusedSendersPage } from '../db/refused-senders';
 import type { RegistryApplied, RegistryOrder } from '../db/registry-apply';
 import type { CycleQuestion, StoredCycle } from '../db/stored-cycles';
 import type { MeterSample, RefusedMessage, SeriesPage, SetpointRecord, TelemetrySample } from '../db/telemetry-reads';
@@ -30,6 +31,8 @@ import type { HealthMonitor } from './health/monitor';
 import type { SecretWatch } from './health/secret-watch';
 import type { ApiMetrics } from './metrics';
 import type { PlanningTurns } from './planning/turns';
+import type { RateLimiter } from './rate-limit';
+import type { ReadPlaces } from './read-places';
 
 /** Everything the API stands on; `main.ts` joins it to Postgres, Temporal and the broker, tests to plain objects. */
 export interface AppPorts {
@@ -52,6 +55,8 @@ export interface AppPorts {
   readonly jobs: JobsPort;
   readonly runs: RunPort;
   readonly schedules: SchedulePort;
+  readonly rateLimiter: RateLimiter;
+  readonly readPlaces: ReadPlaces;
   readonly streams: StreamPlaces;
   readonly planning: PlanningTurns;
   readonly registry: { apply(order: RegistryOrder): Promise<RegistryApplied> };
@@ -131,6 +136,7 @@ export interface TelemetryPort {
   meter(feederId: string, page: SeriesPage): Promise<MeterSample[]>;
   meterQuarterHours(feederId: string, page: SeriesPage): Promise<QuarterHour[]>;
   refused(page: { reason: string | null; beforeId: number | null; limit: number }): Promise<RefusedMessage[]>;
+  refusedSenders(page: RefusedSendersPage): Promise<RefusedSender[]>;
 }
 
 export interface QuarantinePort {

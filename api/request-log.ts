@@ -42,7 +42,7 @@ export function requestLog({ log, metrics, settings }: Pick<AppPorts, 'log' | 'm
       const status = response.writableEnded ? response.statusCode : 499; // the caller hung up first
       metrics.requestSeconds.observe({ method: knownMethod(method), route, status: String(status) }, ms / 1000);
       const line = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, user: user ?? undefined, address };
-      if (isProbe(route, settings.metricsPath)) log.debug(line, 'request');
+      if (isProbe(route, settings.metricsPath) || status === TURNED_AWAY) log.debug(line, 'request');
       else log.info(line, 'request');
     });
     next();
@@ -54,6 +54,9 @@ function requestIdOf(request: Request): string {
   const given = request.get('X-Request-Id');
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
+
+/** A flood must not become one of log lines; it is counted, and told once. */
+const TURNED_AWAY = 429;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const knownMethod = (method: string): string => (METHODS.includes(method) ? method : 'other');

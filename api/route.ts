@@ -34,6 +34,8 @@ export interface Route extends Access {
   readonly waitsMs?: (input: RouteInput) => number;
   /** What needs a workflow to act is refused before anything is written when Temporal is known to be away. */
   readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
+  /** Never refused because the caller has asked too often: to stop is always allowed. */
+  readonly neverLimited?: true;
   /** What does not only read is refused while the database is quarantined, unless it says this. */
   readonly worksWhileQuarantined?: boolean;
   /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */
@@ -80,6 +82,8 @@ export interface AnswerDeclaration {
   readonly text?: readonly `${string}/${string}`[];
   /** Names of headers that this answer carries, each with its meaning. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The same for headers that it carries in some cases only. */
+  readonly sometimes?: Readonly<Record<string, string>>;
 }
 
 /** What a handler gets once types no longer matter. */

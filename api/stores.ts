@@ -20,6 +20,7 @@ import { listEnvelopes, setEnvelopes } from '../db/envelopes';
 import { listFeeders, patchFeeder, putFeeder, readFeeder } from '../db/feeders';
 import type { Database, Queryable } from '../db/pool';
 import { liftQuarantine, listQuarantines, readQuarantine, readReconciliation } from '../db/quarantine';
+import { listRefusedSenders } from '../db/refused-senders';
 import { applyRegistry } from '../db/registry-apply';
 import { readPresentTree, readStoredCycle } from '../db/stored-cycles';
 import { issueMachineToken, listMachineTokens, revokeMachineToken } from '../db/machine-tokens';
@@ -90,6 +91,7 @@ export const databaseStores = (db: Database, { silence, defaultIntervalSeconds, 
     meter: (feederId, page) => listMeterReadings(db, feederId, page),
     meterQuarterHours: (feederId, page) => listMeterQuarterHours(db, feederId, page),
     refused: (page) => listRefused(db, page),
+    refusedSenders: (page) => listRefusedSenders(db, page),
   },
   dispatches: {
     decide: (order) => decideDispatch(db, order),

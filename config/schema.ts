@@ -102,7 +102,7 @@ export const settings = {
     .min(1)
     .default('127.0.0.1')
     .describe('Broker host; the name is resolved anew at each reconnect.'),
-  MQTT_PORT: port().default(1883).describe('Broker port; with TLS usually 8883.'),
+  MQTT_PORT: port().default(1883).describe('Broker port; that of deploy/mosquitto for our processes is 8884.'),
   MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
   MQTT_TLS_ENABLED: flag().default(false).describe('true: MQTT over TLS. Production refuses a plain connection.'),
@@ -187,6 +187,37 @@ export const settings = {
     "PEM file of the API's certificate, then those between it and the authority; read anew when it changes.",
   ),
   TLS_KEY_PATH: path().describe('PEM file of the key of TLS_CERT_PATH.'),
+  API_HEADERS_TIMEOUT_MS: wholeNumber(500, 120_000)
+    .default(10_000)
+    .describe('A connection whose request has not sent all its headers by then is closed, ms.'),
+  API_RECEIVE_TIMEOUT_MS: wholeNumber(500, 600_000)
+    .default(30_000)
+    .describe('The same for the whole request, its body included, ms.'),
+  API_KEEP_ALIVE_MS: wholeNumber(1_000, 600_000)
+    .default(65_000)
+    .describe(
+      'An idle connection is kept for this, ms; longer than a load balancer keeps its own, which must be the one that hangs up.',
+    ),
+  API_SLOW_READER_MS: wholeNumber(500, 600_000)
+    .default(30_000)
+    .describe('A caller that takes nothing of its answer for this long is hung up on, event streams included, ms.'),
+  API_MAX_HEADER_BYTES: wholeNumber(4_096, 131_072)
+    .default(16_384)
+    .describe('Longest first line and headers of a request, together.'),
+  API_MAX_CONNECTIONS: wholeNumber(10, 100_000)
+    .default(5_000)
+    .describe(
+      'Most connections at a time; whoever comes then takes the place of the one that has been idle for longest. Each takes a file descriptor.',
+    ),
+  API_RATE_READS: wholeNumber(1, 1_000_000)
+    .default(600)
+    .describe('Most requests in 10 s that one caller may read with; each replica counts for itself.'),
+  API_RATE_CHANGES: wholeNumber(1, 1_000_000)
+    .default(200)
+    .describe('Most requests in 10 s that one caller may act with; an emergency stop is never counted.'),
+  API_RATE_STRANGERS: wholeNumber(1, 1_000_000)
+    .default(300)
+    .describe('Most requests in 10 s from one address without a good token; probes and metrics are never counted.'),
   TRUST_PROXY: proxies()
     .default([])
     .describe(
@@ -308,6 +339,14 @@ export const settings = {
     ),
   INGEST_BATCH_ROWS: wholeNumber(1, 20_000).default(2_000).describe('Most messages committed at once.'),
   INGEST_BATCH_WAIT_MS: wholeNumber(1, 1_000).default(20).describe('Longest wait for a batch to fill, ms.'),
+  INGEST_DEVICE_BURST: wholeNumber(10, 10_000_000)
+    .default(20_000)
+    .describe(
+      'Messages that one device may send at once, such as what it kept while it was cut off: a day of samples every 5 s is 17,280. Of a device over it only the rate below is taken.',
+    ),
+  INGEST_DEVICE_PER_SECOND: decimal(0.1, 100_000)
+    .default(20)
+    .describe('Messages a second that one device may send for ever; what is over it is refused and counted.'),
   INGEST_SESSION_EXPIRY_SECONDS: wholeNumber(60, 604_800)
     .default(14_400)
     .describe('How long the broker keeps the queue of an ingest process that is away, s.'),

@@ -30,6 +30,7 @@ export const REFUSAL_REASONS = [
   'unknown-feeder',
   'registry-full',
   'database-refused',
+  'too-many',
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

@@ -19,6 +19,14 @@ export const removeRefused = (db: Queryable, beforeMs: number, signal: AbortSign
     beforeMs,
   ]);
 
+/** Removes the counts of who sent refused messages, by hours from before a moment. */
+export const removeRefusedSenders = (db: Queryable, beforeMs: number, signal: AbortSignal): Promise<number> =>
+  removeInParts(db, signal, [
+    `delete from refused_senders where ctid = any (array(
+       select ctid from refused_senders where hour < to_timestamp($1::float8 / 1000) limit $2))`,
+    beforeMs,
+  ]);
+
 async function removeInParts(
   db: Queryable,
   signal: AbortSignal,

@@ -1,4 +1,6 @@
 import type { Queryable } from './pool';
+import { addRefusedSenders, type SenderCount } from './refused-senders';
+import { storable } from './storable-text';
 import { textArray } from './telemetry-arrays';
 
 export interface RefusedSample {
@@ -28,6 +30,9 @@ export const createRefusedTelemetry = (db: Queryable) => ({
     );
   },
 
+  /** Adds up who sent it. */
+  addUp: (counts: readonly SenderCount[]): Promise<void> => addRefusedSenders(db, counts),
+
   /** Removes all but the newest 10,000. */
   async trim(): Promise<void> {
     await db.query(
@@ -37,6 +42,3 @@ export const createRefusedTelemetry = (db: Queryable) => ({
     );
   },
 });
-
-/** Postgres keeps no NUL in text; half a surrogate pair, which a cut may leave, becomes U+FFFD on the way. */
-const storable = (text: string, maxLength = text.length): string => text.slice(0, maxLength).replaceAll('\u0000', '');

@@ -135,6 +135,8 @@ export class BatchCommit {
   private async keepRefused(): Promise<void> {
     const { refusals, refused, metrics, retry } = this.ports;
     for (const [reason, count] of refusals.takeCounts()) metrics.refused.inc({ reason }, count);
+    const senders = refusals.takeSenders();
+    if (senders.length > 0) await retry(() => refused.addUp(senders));
     const samples = refusals.takeSamples();
     if (samples.length === 0) return;
     await retry(() => refused.keep(samples));

@@ -2,6 +2,7 @@ import { isRefusal, refuse, type Refusal } from '../contracts/envelope';
 import { parseMeasurement } from '../contracts/measurement';
 import { parseTelemetry } from '../contracts/telemetry';
 import { Batch } from './batch';
+import { DeviceAllowance, type AllowanceLimits } from './device-allowance';
 import type { Refusals } from './refusals';
 import { ReusedMessageIds } from './reused-message-ids';
 
@@ -12,6 +13,7 @@ export interface IntakeOptions {
   readonly maxAgeMs: number;
   readonly batchRows: number;
   readonly batchWaitMs: number;
+  readonly deviceAllowance: AllowanceLimits;
   /** Messages with QoS 0, which the broker does not hold back, are dropped while so many wait. */
   readonly mostWaiting: number;
   readonly onDropped: () => void;
@@ -26,6 +28,7 @@ export class Intake {
   private readonly telemetryTopic: string;
   private readonly metersTopic: string;
   private readonly reusedMessageIds = new ReusedMessageIds();
+  private readonly allowance: DeviceAllowance;
   private readonly full: Batch[] = [];
   private open: Batch | null = null;
   private waiting = 0;
@@ -37,6 +40,7 @@ export class Intake {
     private readonly refusals: Refusals,
   ) {
     this.window = { nowMs: 0, maxPayloadBytes: options.maxPayloadBytes, maxAgeMs: options.maxAgeMs };
+    this.allowance = new DeviceAllowance(options.deviceAllowance);
     this.telemetryTopic = `${options.topicPrefix}/telemetry/`;
     this.metersTopic = `${options.topicPrefix}/meters/`;
   }
@@ -49,7 +53,8 @@ export class Intake {
     }
     const batch = (this.open ??= new Batch());
     this.window.nowMs = Date.now();
-    if (topic.startsWith(this.telemetryTopic)) this.receiveTelemetry(batch, topic, payload);
+    if (!this.allowance.take(topic, this.window.nowMs)) this.receiveTooMany(batch, topic, payload);
+    else if (topic.startsWith(this.telemetryTopic)) this.receiveTelemetry(batch, topic, payload);
     else if (topic.startsWith(this.metersTopic)) this.receiveMeasurement(batch, topic, payload);
     else this.receiveOther(batch, topic, payload);
     batch.lastSequence = sequence;
@@ -123,11 +128,21 @@ export class Intake {
     batch.measurements.push({ measurement, topic, payload });
   }
 
+  /** Not even looked into: a flood costs us as little as can be, and the others nothing but its way through the broker. */
+  private receiveTooMany(batch: Batch, topic: string, payload: Buffer): void {
+    if (topic.startsWith(this.telemetryTopic)) batch.received.telemetry += 1;
+    else if (topic.startsWith(this.metersTopic)) batch.received.measurement += 1;
+    else batch.received.other += 1;
+    this.refusals.note(TOO_MANY, topic, payload);
+  }
+
   private receiveOther(batch: Batch, topic: string, payload: Buffer): void {
     batch.received.other += 1;
     this.refusals.note(UNKNOWN_TOPIC, topic, payload);
   }
 }
+
+const TOO_MANY: Refusal = refuse('too-many', 'this topic has more messages than INGEST_DEVICE_PER_SECOND');
 
 /** A filter of an older program that is still in the session, or the bare topic without an id. */
 const UNKNOWN_TOPIC: Refusal = refuse('topic-mismatch', 'the topic is neither telemetry nor a meter');

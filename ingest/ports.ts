@@ -35,9 +35,19 @@ export interface RefusedSample {
   readonly payload: Buffer;
 }
 
+/** Of one sender, for one reason, since the last time. */
+export interface SenderCount {
+  readonly sender: string;
+  readonly reason: string;
+  readonly messages: number;
+  readonly perSecond: number;
+}
+
 /** Where an operator reads what was refused. */
 export interface RefusedTelemetry {
   keep(samples: readonly RefusedSample[]): Promise<void>;
+  /** Adds up who sent it. */
+  addUp(counts: readonly SenderCount[]): Promise<void>;
   /** Removes the oldest beyond the table's bound. */
   trim(): Promise<void>;
 }

@@ -1,20 +1,27 @@
 import type { Refusal, RefusalReason } from '../contracts/envelope';
-import type { RefusedSample } from './ports';
+import type { RefusedSample, SenderCount } from './ports';
+import { RefusedSenders } from './refused-senders';
 
 const MINUTE_MS = 60_000;
 const PER_REASON_AND_MINUTE = 10;
 /** More of a message is not kept, so that nobody fills our memory with what we refuse. */
 const KEPT_BYTES = 1_024;
 
-/** Counts what is refused and picks what is worth keeping: the first few of each reason in each minute. */
+/** Counts what is refused, by reason and by sender, and picks what is worth keeping: the first few of each reason in each minute. */
 export class Refusals {
   private readonly counts = new Map<RefusalReason, number>();
   private samples: RefusedSample[] = [];
   private minute = 0;
   private readonly kept = new Map<RefusalReason, number>();
+  private readonly senders: RefusedSenders;
+
+  constructor(topicPrefix: string) {
+    this.senders = new RefusedSenders(topicPrefix);
+  }
 
   note({ refused, detail }: Refusal, topic: string, payload: Buffer, nowMs = Date.now()): void {
     this.counts.set(refused, (this.counts.get(refused) ?? 0) + 1);
+    this.senders.note(refused, topic);
     const minute = Math.floor(nowMs / MINUTE_MS);
     if (minute !== this.minute) {
       this.minute = minute;
@@ -31,6 +38,11 @@ export class Refusals {
     const taken = [...this.counts];
     this.counts.clear();
     return taken;
+  }
+
+  /** By sender, every two seconds or so. */
+  takeSenders(): readonly SenderCount[] {
+    return this.senders.takeDue();
   }
 
   /** Those picked since the last call. */

@@ -5,6 +5,7 @@ import type { Logger } from '../observability/logger';
 import type { Registry } from '../observability/metrics';
 import type { Batch } from './batch';
 import { BatchCommit } from './batch-commit';
+import type { AllowanceLimits } from './device-allowance';
 import { DeviceCache } from './device-cache';
 import { FeederCache } from './feeder-cache';
 import { ingestMetrics } from './ingest-metrics';
@@ -22,6 +23,7 @@ export interface IngestOptions {
   readonly retentionDays: number;
   readonly batchRows: number;
   readonly batchWaitMs: number;
+  readonly deviceAllowance: AllowanceLimits;
   readonly defaultFeederId: string;
   readonly defaultFeederLimitKw: number;
   readonly controlIntervalSeconds: number;
@@ -69,7 +71,7 @@ export async function startIngest(deps: IngestDeps): Promise<Ingest> {
   const abort = new AbortController();
   let subscription: Subscription | null = null;
   const metrics = ingestMetrics(deps.metrics, () => subscription?.unacknowledged ?? 0);
-  const refusals = new Refusals();
+  const refusals = new Refusals(options.topicPrefix);
   const intake = new Intake(
     {
       ...options,

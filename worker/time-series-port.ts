@@ -1,7 +1,7 @@
 import { directDatabaseAccess } from '../config/connections';
 import type { Settings } from '../config/schema';
 import type { Secrets } from '../config/secrets';
-import { removeRefused, removeRunLines } from '../db/old-lines';
+import { removeRefused, removeRefusedSenders, removeRunLines } from '../db/old-lines';
 import { closePartition, listClosed, listOutdated } from '../db/partition-removal';
 import type { Database } from '../db/pool';
 import { quarantineReason } from '../db/quarantine';
@@ -26,9 +26,13 @@ export function createTimeSeriesPort(db: Database, settings: Settings, secrets: 
     close: (name, { runId, signal }) =>
       withUpkeepConnection(direct, signal, (connection) => closePartition(connection, name, runId)),
     closedBy: (runId) => listClosed(db, runId),
-    removeOldLines: async (signal) => ({
-      runLogLines: await removeRunLines(db, Date.now() - RUN_LOG_DAYS * DAY_MS, signal),
-      refusedMessages: await removeRefused(db, Date.now() - telemetryDays * DAY_MS, signal),
-    }),
+    removeOldLines: async (signal) => {
+      const beforeMs = Date.now() - telemetryDays * DAY_MS;
+      await removeRefusedSenders(db, beforeMs, signal);
+      return {
+        runLogLines: await removeRunLines(db, Date.now() - RUN_LOG_DAYS * DAY_MS, signal),
+        refusedMessages: await removeRefused(db, beforeMs, signal),
+      };
+    },
   };
 }

@@ -102,7 +102,7 @@ export const deviceRoutes: readonly Route[] = [
     tag: 'Devices',
     summary: 'One device',
     params: deviceParams,
-    answers: { 200: { description: 'The device as it is now.', schema: deviceSchema, headers: ETAG_HEADER } },
+    answers: { 200: { description: 'The device as it is now.', schema: deviceSchema } },
     errors: ['DEVICE_NOT_FOUND'],
     handle: async ({ params: { deviceId } }, { devices }) => {
       const device = await devices.read(deviceId);

@@ -37,7 +37,8 @@ export const dispatchRoutes: readonly Route[] = [
       202: {
         description: 'Accepted; a repetition gets the same answer.',
         schema: dispatchAcceptedSchema,
-        headers: { Location: 'The dispatch.', 'Idempotent-Replayed': '`true` when the request came before.' },
+        headers: { Location: 'The dispatch.' },
+        sometimes: { 'Idempotent-Replayed': '`true` when the request came before.' },
       },
     },
     errors: [

@@ -63,7 +63,7 @@ export const feederRoutes: readonly Route[] = [
     tag: 'Feeders',
     summary: 'One feeder',
     params: feederParams,
-    answers: { 200: { description: 'The feeder as it is now.', schema: feederSchema, headers: ETAG_HEADER } },
+    answers: { 200: { description: 'The feeder as it is now.', schema: feederSchema } },
     errors: ['FEEDER_NOT_FOUND'],
     handle: async ({ params: { feederId } }, ports) => {
       const { rootFeederId } = await ports.feeders.read(feederId);

@@ -15,12 +15,14 @@ const started = {
   200: {
     description: 'It was over in time; asked for with `Prefer: wait`.',
     schema: runSchema,
-    headers: { 'Preference-Applied': '`wait`', 'Idempotent-Replayed': '`true` when the request came before.' },
+    headers: { 'Preference-Applied': '`wait`' },
+    sometimes: { 'Idempotent-Replayed': '`true` when the request came before.' },
   },
   202: {
     description: 'It is written down and carried out whatever happens to our processes.',
     schema: runSchema,
-    headers: { Location: 'The run.', 'Idempotent-Replayed': '`true` when the request came before.' },
+    headers: { Location: 'The run.' },
+    sometimes: { 'Idempotent-Replayed': '`true` when the request came before.' },
   },
 } as const;
 const errors = ['JOB_NOT_FOUND', 'JOB_ALREADY_RUNNING', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;

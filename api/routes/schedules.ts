@@ -95,7 +95,7 @@ export const scheduleRoutes: readonly Route[] = [
           workflowId: z.string(),
           temporalUrl: z.string().nullable(),
         }),
-        headers: { Location: 'The run.' },
+        sometimes: { Location: 'The run, where it leaves one.' },
       },
     },
     errors: ['SCHEDULE_NOT_FOUND', 'JOB_ALREADY_RUNNING'],

@@ -20,6 +20,7 @@ export const timeSchema = z.iso
     error: 'is not a time with its zone, such as 2026-05-01T17:00:00Z or 2026-05-01T19:00:00+02:00',
   })
   .refine((text) => !Number.isNaN(Date.parse(text)), 'is not a time that exists')
+  .refine((text) => !/[+-](1[6-9]|2\d):?\d\d$/.test(text), 'is in no zone that exists')
   .refine(isNearYear, 'is not in this century or its neighbours');
 /** Years that Postgres and `Date` read alike. */
 export function isNearYear(text: string): boolean {
@@ -65,10 +66,10 @@ export const deviceParams = z.strictObject({ deviceId: idSchema });
 export const ifMatchHeader = z.strictObject({
   'if-match': z
     .string()
-    .regex(/^"?\d{1,9}"?$/, 'is no ETag of ours: a revision, such as "3"')
-    .transform((tag) => Number(tag.replaceAll('"', '')))
+    .regex(/^"?\d{1,9}(-[\w-]{1,64})?"?$/, 'is no ETag of ours: one that was answered, or a revision such as "3"')
+    .transform((tag) => Number(/\d+/.exec(tag)?.[0]))
     .optional()
-    .describe('The `ETag` that you saw.'),
+    .describe('The `ETag` that you saw; its revision counts, in front of the `-`.'),
 });
 export const etagOf = (revision: number): Record<string, string> => ({ ETag: `"${String(revision)}"` });
-export const ETAG_HEADER = { ETag: 'Revision; send it back as `If-Match`.' };
+export const ETAG_HEADER = { ETag: 'Its revision, and what it says; send it back as `If-Match`.' };

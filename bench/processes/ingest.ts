@@ -42,6 +42,7 @@ async function ingest(order: IngestOrder): Promise<void> {
       retentionDays: settings.TELEMETRY_RETENTION_DAYS,
       batchRows: settings.INGEST_BATCH_ROWS,
       batchWaitMs: settings.INGEST_BATCH_WAIT_MS,
+      deviceAllowance: { burst: 20_000, perSecond: 20 },
       defaultFeederId: settings.DEFAULT_FEEDER_ID,
       defaultFeederLimitKw: settings.DEFAULT_FEEDER_LIMIT_KW,
       controlIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,

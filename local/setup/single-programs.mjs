@@ -38,6 +38,17 @@ export const promtool = singleProgram({
   asks: 'promtool (of Prometheus)',
 });
 
+/** A real browser for the pages. */
+export const chromium = singleProgram({
+  name: 'Chromium',
+  key: 'chromium',
+  program: 'chromium',
+  versionArgs: ['--version'],
+  version: /Chromium (\d+\.[.\d]+)/,
+  packages: { debian: ['chromium'], brew: ['chromium'] },
+  asks: 'the browser Chromium',
+});
+
 function singleProgram({ name, key, program, versionArgs, version, packages, asks }) {
   return {
     name,

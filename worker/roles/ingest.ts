@@ -31,6 +31,7 @@ async function main(): Promise<void> {
       retentionDays: settings.TELEMETRY_RETENTION_DAYS,
       batchRows: settings.INGEST_BATCH_ROWS,
       batchWaitMs: settings.INGEST_BATCH_WAIT_MS,
+      deviceAllowance: { burst: settings.INGEST_DEVICE_BURST, perSecond: settings.INGEST_DEVICE_PER_SECOND },
       defaultFeederId: settings.DEFAULT_FEEDER_ID,
       defaultFeederLimitKw: settings.DEFAULT_FEEDER_LIMIT_KW,
       controlIntervalSeconds: settings.CONTROL_INTERVAL_SECONDS,

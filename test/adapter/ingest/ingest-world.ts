@@ -54,6 +54,7 @@ export class IngestWorld {
         retentionDays: RETENTION_DAYS,
         batchRows: 100,
         batchWaitMs: 5,
+        deviceAllowance: { burst: 20_000, perSecond: 20 },
         defaultFeederId: 'default',
         defaultFeederLimitKw: 100,
         controlIntervalSeconds: 7,

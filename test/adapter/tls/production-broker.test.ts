@@ -17,21 +17,32 @@ const HOST = process.platform === 'linux' ? '127.83.19.7' : '127.0.0.1';
 const folder = mkdtempSync(join(tmpdir(), 'derms-test-production-broker-'));
 const authority = makeCertificateAuthority();
 const clients: MqttClient[] = [];
+/** For devices, and for our processes. */
 let port: number;
+let processPort: number;
 let broker: ChildProcess;
 
 beforeAll(async () => {
   port = await freePort();
+  do processPort = await freePort();
+  while (processPort === port);
   for (const name of ['config', 'certs', 'data']) mkdirSync(join(folder, name), { recursive: true });
   writePair(join(folder, 'certs'), 'tls', authority.issue({ names: ['broker.test'] }));
   writeFileSync(join(folder, 'config/acl'), readFileSync(join(DEPLOY, 'acl')));
-  writeFileSync(join(folder, 'config/passwords'), ['derms', 'pv-1', 'pv-2'].map(passwordLine).join('\n') + '\n', {
-    mode: 0o600,
-  });
+  writeFileSync(
+    join(folder, 'config/passwords'),
+    ['derms', 'pv-1', 'pv-2', 'pv-3'].map(passwordLine).join('\n') + '\n',
+    {
+      mode: 0o600,
+    },
+  );
   // The very file, but for where its files lie and the port, which may be taken here.
   const text = readFileSync(join(DEPLOY, 'mosquitto.conf'), 'utf8');
   const root = process.getuid?.() === 0 ? 'user root\n' : '';
-  const here = text.replaceAll('/mosquitto/', `${folder}/`).replace('listener 8883', `listener ${String(port)}`);
+  const here = text
+    .replaceAll('/mosquitto/', `${folder}/`)
+    .replace('listener 8883', `listener ${String(port)}`)
+    .replace('listener 8884', `listener ${String(processPort)}`);
   writeFileSync(join(folder, 'mosquitto.conf'), root + here);
   const tool = readToolchain().mosquitto;
   broker = await startChild({
@@ -47,14 +58,15 @@ afterAll(async () => {
 });
 
 describe('the broker of deploy/mosquitto', () => {
-  it('listens for TLS on 8883 alone: connecting to 1883 fails, and so does plain MQTT on its port', async () => {
+  it('listens for TLS alone: connecting to 1883 fails, and so does plain MQTT on its ports', async () => {
     const listeners = readFileSync(join(DEPLOY, 'mosquitto.conf'), 'utf8').match(/^(listener|port) .*$/gm);
-    expect(listeners).toEqual(['listener 8883']);
+    expect(listeners).toEqual(['listener 8883', 'listener 8884']);
 
     await expect(reach(1883)).rejects.toThrow(/ECONNREFUSED|EADDRNOTAVAIL/);
-    await expect(
-      connectAsync(`mqtt://${HOST}:${String(port)}`, { reconnectPeriod: 0, connectTimeout: 2_000 }, false),
-    ).rejects.toThrow();
+    for (const plain of [port, processPort])
+      await expect(
+        connectAsync(`mqtt://${HOST}:${String(plain)}`, { reconnectPeriod: 0, connectTimeout: 2_000 }, false),
+      ).rejects.toThrow();
   });
 
   it.each([
@@ -66,7 +78,7 @@ describe('the broker of deploy/mosquitto', () => {
 
   it('lets a device write its own telemetry and read its own setpoints, and nothing of another', async () => {
     const [ours, one, other] = [await signIn('derms'), await signIn('pv-1'), await signIn('pv-2')];
-    const forger = (): Promise<MqttClient> => signIn('pv-1');
+    const forger = (): Promise<MqttClient> => signIn('pv-3');
     const heard: string[] = [];
     for (const [name, client] of Object.entries({ ours, one, other }))
       client.on('message', (topic) => heard.push(`${name} ${topic}`));
@@ -75,7 +87,7 @@ describe('the broker of deploy/mosquitto', () => {
 
     await one.publishAsync('der/telemetry/pv/pv-1', 'own', { qos: 1 });
     expect(await isTaken(await forger(), 'der/telemetry/pv/pv-2')).toBe(false);
-    expect(await isTaken(await forger(), 'der/setpoints/pv/pv-1')).toBe(false);
+    expect(await isTaken(await forger(), 'der/setpoints/pv/pv-3')).toBe(false);
     expect(await isTaken(await forger(), 'der/emergency-stop')).toBe(false);
     await ours.publishAsync('der/setpoints/pv/pv-1', 'for one', { qos: 1 });
     await ours.publishAsync('der/setpoints/pv/pv-2', 'for the other', { qos: 1 });
@@ -86,6 +98,29 @@ describe('the broker of deploy/mosquitto', () => {
       'other der/setpoints/pv/pv-2',
       'ours der/telemetry/pv/pv-1',
     ]);
+  });
+
+  it('lets no device take over the session of another client, ours included, whatever it calls itself', async () => {
+    const ingest = await signIn('derms', undefined, { clientId: 'derms-ingest-0', clean: false });
+    await ingest.subscribeAsync('der/telemetry/#', { qos: 1 });
+    const heard: string[] = [];
+    ingest.on('message', (_topic, payload) => heard.push(payload.toString()));
+    const victim = await signIn('pv-2');
+
+    for (const clientId of ['derms-ingest-0', 'pv-2', 'derms'])
+      (await signIn('pv-1', undefined, { clientId, clean: true })).end(true);
+
+    await victim.publishAsync('der/telemetry/pv/pv-2', 'still there', { qos: 1 });
+    await eventually(() => expect(heard).toEqual(['still there']));
+    expect([ingest.connected, victim.connected]).toEqual([true, true]);
+  });
+
+  it('keeps our processes in while devices come and go', async () => {
+    const [api, worker] = [await signIn('derms'), await signIn('derms')];
+    const device = await signIn('pv-1');
+    const again = await signIn('pv-1');
+    await eventually(() => expect(device.connected).toBe(false)); // it came back, as itself
+    expect([api.connected, worker.connected, again.connected]).toEqual([true, true, true]);
   });
 
   it('hangs up on a client that sends too much at once, and serves the others', async () => {
@@ -112,13 +147,15 @@ describe('the broker of deploy/mosquitto', () => {
 async function signIn(
   user: string,
   credentials: { username?: string; password?: string } = { username: user, password: passwordOf(user) },
+  session: { clientId?: string; clean?: boolean } = {},
 ) {
   const client = await connectAsync(
-    `mqtts://${HOST}:${String(port)}`,
+    `mqtts://${HOST}:${String(user === 'derms' ? processPort : port)}`,
     {
       ...{ protocolVersion: 5, clientId: randomUUID(), reconnectPeriod: 0 },
       ...{ ca: authority.cert, servername: 'broker.test', connectTimeout: 5_000 },
       ...credentials,
+      ...session,
     },
     false,
   );

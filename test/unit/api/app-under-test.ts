@@ -9,6 +9,8 @@ import { createLoginBackOff, STREAK_RULES, type LoginBackOff } from '../../../ap
 import type { TokenRegister } from '../../../api/auth/token-register';
 import { createTokens, type TokenOptions, type Tokens } from '../../../api/auth/tokens';
 import { createPlanningTurns } from '../../../api/planning/turns';
+import type { RateLimiter } from '../../../api/rate-limit';
+import { createReadPlaces } from '../../../api/read-places';
 import { createStreamPlaces } from '../../../api/stream-places';
 import type { HealthMonitor } from '../../../api/health/monitor';
 import { createApiMetrics } from '../../../api/metrics';
@@ -72,6 +74,9 @@ export const UNREVOKED: TokenRegister = {
   machineOf: () => null,
   ageSeconds: () => 0,
 };
+
+/** Counts nobody's requests. */
+const UNLIMITED: RateLimiter = { count: () => Promise.resolve({}) };
 
 /** Counts in memory. */
 export const backOffOf = (nowMs: () => number): LoginBackOff =>
@@ -210,6 +215,8 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     jobs: { deployment: 'production', declared: new Map(), schedules: [], figures: () => null, ...given.jobs },
     runs: only('runs', given.runs),
     schedules: only('schedules', given.schedules),
+    rateLimiter: given.rateLimiter ?? UNLIMITED,
+    readPlaces: given.readPlaces ?? createReadPlaces({ perCaller: 100, inAll: 100, mostWaiting: 100, waitMs: 5_000 }),
     streams: given.streams ?? createStreamPlaces({ perUser: 2, inAll: 3 }),
     planning: given.planning ?? createPlanningTurns({ mostWaiting: 8, waitMs: 5_000 }),
     registry: only('registry', given.registry),

@@ -288,6 +288,16 @@ describe('following a run', () => {
     expect(performance.now() - from).toBeLessThan(1_500);
   });
 
+  it('is for a bounded number of readers in all, whoever they are', async () => {
+    await start({ runs: runsInMemory(aRun()) }); // three in all
+    const end = new AbortController();
+    const open = async (role: 'viewer' | 'operator' | 'admin'): Promise<number> =>
+      (await fetch(`${app!.url}/api/runs/${RUN}/events`, { headers: bearer(role), signal: end.signal })).status;
+    expect([await open('viewer'), await open('viewer'), await open('operator')]).toEqual([200, 200, 200]);
+    expect(await open('admin')).toBe(429);
+    end.abort();
+  });
+
   it('is for a bounded number of readers, and gives the place of one that hangs up to the next', async () => {
     await start({ runs: runsInMemory(aRun()) }); // two per user
     const end = new AbortController();

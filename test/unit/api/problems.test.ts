@@ -43,6 +43,30 @@ describe('a request that comes to nothing', () => {
     expect(answer.headers.get('allow')).toBe('HEAD, GET, PUT, PATCH');
   });
 
+  it.each(['/api/docs', '/api/openapi.json', '/api/docs/swagger-ui.css', '/metrics'])(
+    'names the methods that a page takes: %s',
+    async (path) => {
+      const { call } = await start();
+      const answer = await call('POST', path);
+      expect([answer.status, answer.body.code, answer.headers.get('allow')]).toEqual([
+        405,
+        'METHOD_NOT_ALLOWED',
+        'HEAD, GET',
+      ]);
+    },
+  );
+
+  it('refuses bytes that are no UTF-8, rather than reading something else', async () => {
+    const { url } = await start();
+    const body = Buffer.concat([Buffer.from('{"user":"'), Buffer.from([0xc3, 0x28]), Buffer.from('","password":"x"}')]);
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers, body });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      expect.objectContaining({ code: 'MALFORMED_JSON', detail: 'The body is not UTF-8.' }),
+    ]);
+  });
+
   it.each([
     ['broken JSON', '{"user": ', 400, 'MALFORMED_JSON'],
     ['a bare value', '"operator"', 400, 'MALFORMED_JSON'],
@@ -57,11 +81,34 @@ describe('a request that comes to nothing', () => {
     ['text/plain', {}],
     ['application/x-www-form-urlencoded', {}],
     ['application/json; charset=klingon', {}],
+    ['application/json; charset=utf-16', {}],
     ['application/json', { 'content-encoding': 'snappy' }],
   ])('refuses a body of another kind: %s %j', async (type, more) => {
     const { call } = await start();
     const answer = await call('POST', '/api/auth/login', { rawBody: '{}', headers: { 'content-type': type, ...more } });
     expect([answer.status, answer.body.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+  });
+
+  it.each([
+    ['objects', '{"a":'],
+    ['lists', '['],
+  ])('refuses %s that are nested without end, before it reads them', async (_what, step) => {
+    const { call } = await start();
+    const rawBody = `{"user":${step.repeat(20_000)}`;
+    const answer = await call('POST', '/api/auth/login', { rawBody });
+    expect([answer.status, answer.body.code, answer.body.detail]).toEqual([
+      422,
+      'VALIDATION_FAILED',
+      'The body is nested deeper than 64 levels.',
+    ]);
+  });
+
+  it('takes brackets in strings for what they are', async () => {
+    const { call } = await start();
+    const answer = await call('POST', '/api/auth/login', {
+      body: { user: '[{"\\'.repeat(10), password: '{['.repeat(99) },
+    });
+    expect([answer.status, answer.body.code]).toEqual([401, 'UNAUTHENTICATED']);
   });
 
   it('quotes nothing of a body that it cannot read', async () => {
@@ -91,6 +138,7 @@ describe('a request that comes to nothing', () => {
     ['/api/dispatches/not-a-uuid', '/path/dispatchId'],
     ['/api/devices/pv-1/telemetry?from=2026-05-01T17:00:00', '/query/from'],
     ['/api/devices/pv-1/telemetry?from=2026-05-02T00:00:00Z&to=2026-05-01T00:00:00Z', '/query/from'],
+    ['/api/devices/pv-1/telemetry?from=2026-05-01T10:23:15%2B21:27', '/query/from'],
     ['/api/devices/pv-1/telemetry?from=0000-01-01T00:00:00Z', '/query/from'],
   ])('points into queries and paths: %s', async (path, pointer) => {
     const { call } = await start();

@@ -248,6 +248,7 @@ it('who may do what', () => {
     'GET /api/devices/{deviceId}/telemetry': 'viewer',
     'GET /api/devices/{deviceId}/setpoints': 'viewer',
     'GET /api/telemetry/rejected': 'viewer',
+    'GET /api/telemetry/rejected/senders': 'viewer',
     'POST /api/registry': 'admin',
     'GET /api/audit': 'admin',
     'GET /api/audit/export': 'admin',

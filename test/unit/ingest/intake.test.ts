@@ -17,7 +17,7 @@ const telemetry = (messageId: string = randomUUID(), timestampMs: number = Date.
 const TOPIC = 'a/b/telemetry/ev/ev-1';
 
 function anIntake(options: Partial<IntakeOptions> = {}) {
-  const refusals = new Refusals();
+  const refusals = new Refusals('der');
   const dropped = jest.fn();
   const intake = new Intake(
     {
@@ -26,6 +26,7 @@ function anIntake(options: Partial<IntakeOptions> = {}) {
       maxAgeMs: 86_400_000,
       batchRows: 3,
       batchWaitMs: 10_000,
+      deviceAllowance: { burst: 1_000, perSecond: 1 },
       mostWaiting: 5,
       onDropped: dropped,
       ...options,
@@ -113,4 +114,23 @@ describe('the intake', () => {
 
     expect(await intake.next()).toMatchObject({ reusedMessageIds: 1 });
   });
+});
+
+describe('a device that floods', () => {
+  it('is refused what is over its allowance, in its turn, and others are not', async () => {
+    const { intake, refusals } = anIntake({ batchRows: 8, deviceAllowance: { burst: 2, perSecond: 1 } });
+    for (let sequence = 1; sequence <= 6; sequence += 1) intake.receive(TOPIC, telemetry(), sequence, 1);
+    intake.receive('a/b/telemetry/ev/ev-2', other(), 7, 1);
+    intake.receive('a/b/meters/feeder', Buffer.from('{'), 8, 1);
+
+    const batch = await intake.next();
+    expect(batch?.samples.map((sample) => sample.telemetry.deviceId)).toEqual(['ev-1', 'ev-1', 'ev-2']);
+    expect([batch?.size, batch?.lastSequence]).toEqual([8, 8]);
+    expect(refusals.takeCounts()).toEqual([
+      ['too-many', 4],
+      ['malformed-json', 1],
+    ]);
+  });
+
+  const other = (): Buffer => Buffer.from(telemetry().toString().replace('ev-1', 'ev-2'));
 });

@@ -6,7 +6,7 @@ const TOO_OLD = refuse('too-old', 'ancient');
 
 describe('refusals', () => {
   it('are all counted by reason, and counted once', () => {
-    const refusals = new Refusals();
+    const refusals = new Refusals('der');
     for (let n = 0; n < 25; n += 1) refusals.note(TOO_OLD, 'topic', Buffer.from('{}'), 0);
     refusals.note(refuse('too-large', 'big'), 'topic', Buffer.from('{}'), 0);
 
@@ -18,7 +18,7 @@ describe('refusals', () => {
   });
 
   it('leave ten samples of each reason in a minute', () => {
-    const refusals = new Refusals();
+    const refusals = new Refusals('der');
     for (let n = 0; n < 25; n += 1) refusals.note(TOO_OLD, 'topic', Buffer.from('{}'), 0);
     refusals.note(refuse('too-large', 'big'), 'topic', Buffer.from('{}'), MINUTE_MS - 1);
     expect(refusals.takeSamples()).toHaveLength(11);
@@ -31,7 +31,7 @@ describe('refusals', () => {
   });
 
   it('keep a kilobyte of the message and let go of the rest', () => {
-    const refusals = new Refusals();
+    const refusals = new Refusals('der');
     refusals.note(TOO_OLD, 'some/topic', Buffer.alloc(1_000_000, 'x'), 0);
     const [sample] = refusals.takeSamples();
 
