@@ -1,9 +1,4 @@
-const kind = require('./jest.kind.cjs');
-
-const withServers = {
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-};
+const { kind, withServers } = require('./jest.kind.cjs');
 
 module.exports = {
   maxWorkers: 2,

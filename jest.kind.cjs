@@ -1,5 +1,5 @@
 /** One jest project per kind of test: what each needs and proves is in test/README.md. */
-module.exports = (name, options = {}) => ({
+exports.kind = (name, options = {}) => ({
   displayName: name,
   testEnvironment: 'node',
   rootDir: __dirname,
@@ -8,3 +8,9 @@ module.exports = (name, options = {}) => ({
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.local'],
   ...options,
 });
+
+/** One Postgres, Mosquitto and Temporal for the whole run. */
+exports.withServers = {
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+};

@@ -1,4 +1,5 @@
 import { encrypt } from '../storage/encryption/encrypt';
+import { OF_ANY_AGE } from '../storage/port';
 import type { Tool } from '../servers/tool';
 import { Measure, type Measured } from './measured';
 import { bareEnvironment } from './postgres/programs';
@@ -30,12 +31,13 @@ export interface StoredContent {
 
 /**
  * Through zstd and encryption into storage, in one pass: no plain byte touches a disk, and what fails on the way leaves
- * no object. No manifest makes it a backup yet.
+ * no object. No manifest makes it a backup yet. Parts that an attempt of before left, whose worker was killed, go first.
  */
 export async function storeObject(
   { storage, keyRing, zstd, silence }: StoreObjectPorts,
   { key, signal, plain, onBytes }: StoreObjectOrder,
 ): Promise<StoredContent> {
+  await storage.sweepParts(OF_ANY_AGE, key);
   const content = new Measure();
   const compressed = new Measure();
   const object = new Measure();

@@ -3,18 +3,18 @@ import { backupKeyOf } from '../backups/backup-key';
 import { readReadiness, type ClusterReadiness } from '../backups/base/cluster-facts';
 import { proveBase } from '../backups/base/prove-base';
 import { storeBase, type StoredBase } from '../backups/base/store-base';
-import { sweepUnproven } from '../backups/base/sweep-unproven';
 import { asCatalogued } from '../backups/catalogue';
 import type { DatabaseBackupPorts } from '../backups/database-ports';
 import { withSession } from '../backups/postgres/session';
 import { JobFailure, JobSkipped, type JobContext } from './runner/context';
-import { basePrograms, databaseBackup, readingProgress } from './runner/database-backup';
+import { basePrograms, databaseBackup, readingProgress, sweepUnfinished } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
 import { recordCheck } from './runner/record-check';
 import { retainBases, type RetainedBases } from './runner/retention';
 
 const HOUR_S = 3_600;
-const DAY_MS = 86_400_000;
+/** As its runs say it: where the log is not archived nothing is promised. */
+const ARCHIVING_IS_OFF = 'archiving-off';
 
 /** Copies the whole cluster into storage, so that with the archived log it can be recovered to any moment since. */
 export const job = defineSteps({
@@ -24,8 +24,11 @@ export const job = defineSteps({
   input: z.strictObject({}),
   schedule: { cron: '45 0 * * 0', overlap: 'skip', catchUpSeconds: 24 * HOUR_S },
   concurrency: { atMost: 1 },
-  // Where the log is not archived there is no such promise; `alerts` holds where it is.
-  freshness: null,
+  freshness: {
+    objective: 'a verified base backup younger than 8 days',
+    withinSeconds: 8 * 86_400,
+    exceptions: { [ARCHIVING_IS_OFF]: { when: 'the log is not archived', promise: null } },
+  },
   alerts: [
     {
       name: 'DermsWalNotArchived',
@@ -35,6 +38,7 @@ export const job = defineSteps({
       summary: 'The log of the database has not been archived for half an hour: what came since is in no backup.',
     },
     {
+      // The promise goes by runs. This goes by what is still proven, and begins when archiving does.
       name: 'DermsBaseBackupOld',
       expr: 'max(derms_wal_archiving) == 1 and time() - max(derms_backup_last_verified_timestamp_seconds{kind="base"}) > 691200',
       holdsFor: '10m',
@@ -66,19 +70,17 @@ interface Prepared {
 /** The name is chosen once, so that every attempt of the copy puts its object in the same place. */
 async function prepare(context: JobContext): Promise<Prepared> {
   const ports = databaseBackup(context);
-  const { runId, signal, log } = context;
+  const { runId, signal } = context;
   const readiness = await withSession(ports.access, runId, signal, readReadiness);
-  if (!readiness.archives) throw new JobSkipped(ARCHIVING_IS_OFF);
+  if (!readiness.archives) throw new JobSkipped(HOW_TO_ARCHIVE, ARCHIVING_IS_OFF);
   refuseUnready(readiness, ports);
   await basePrograms(ports, readiness.major);
-  const parts = await ports.storage.sweepParts(DAY_MS);
-  const unproven = await sweepUnproven(ports.storage, ports.catalogue, context.ports.now().getTime());
-  if (parts + unproven.length > 0) log.info({ parts, unproven }, 'what runs left that never ended is removed');
+  await sweepUnfinished(context, 'base');
   const key = backupKeyOf('base', context.nominalAt ?? context.ports.now(), runId);
   return { key, major: readiness.major };
 }
 
-const ARCHIVING_IS_OFF =
+const HOW_TO_ARCHIVE =
   'WAL archiving is off: a base backup leads nowhere without the log that comes after it. Set archive_mode = on and archive_command as docs/wal-archiving.md says, restart the server, run the migrations';
 
 /** @throws {JobFailure} `BACKUP_NOT_CONFIGURED` saying what to do. */

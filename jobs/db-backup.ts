@@ -1,17 +1,15 @@
 import { z } from 'zod';
 import { asCatalogued } from '../backups/catalogue';
-import { backupKeyOf, backupsOf } from '../backups/backup-key';
+import { backupKeyOf } from '../backups/backup-key';
 import { takeDump } from '../backups/postgres/take-dump';
 import type { Retained } from '../backups/retain-backups';
-import { OF_ANY_AGE } from '../storage/port';
 import { JobFailure, type JobContext } from './runner/context';
-import { checkBackup, databaseBackup } from './runner/database-backup';
+import { checkBackup, databaseBackup, sweepUnfinished } from './runner/database-backup';
 import { defineSteps } from './runner/declaration';
 import type { CheckedBackup } from './runner/record-check';
 import { retainDumps } from './runner/retention';
 
 const HOUR_S = 3_600;
-const DAY_MS = 86_400_000;
 
 /** Dumps the database into storage, proves the dump by reading it back, and lets old ones go. */
 export const job = defineSteps({
@@ -42,10 +40,7 @@ interface Prepared {
 
 /** The name is chosen once, so that every attempt of the dump puts its object in the same place. */
 async function prepare(context: JobContext): Promise<Prepared> {
-  const { storage } = databaseBackup(context);
-  // Only one run at a time puts dumps there: what is not finished is of one that is over.
-  const swept = (await storage.sweepParts(OF_ANY_AGE, backupsOf('dump'))) + (await storage.sweepParts(DAY_MS));
-  if (swept > 0) context.log.info({ swept }, 'parts of uploads that were never finished are removed');
+  await sweepUnfinished(context, 'dump');
   return { key: backupKeyOf('dump', context.nominalAt ?? context.ports.now(), context.runId) };
 }
 

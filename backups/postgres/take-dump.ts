@@ -1,4 +1,3 @@
-import { OF_ANY_AGE } from '../../storage/port';
 import type { BackupVault } from '../vault';
 import { backupIdOf } from '../backup-key';
 import { checkSignature, manifestKeyOf, readManifest, signManifest, writeManifest } from '../manifest';
@@ -34,7 +33,6 @@ export interface DumpOrder {
 export async function takeDump(ports: DumpPorts, order: DumpOrder): Promise<DumpManifest> {
   const finished = await finishedBefore(ports, order);
   if (finished !== null) return finished;
-  await ports.storage.sweepParts(OF_ANY_AGE, order.key); // of an attempt whose worker was killed
   const clock = performance.now();
   const stop = new AbortController();
   const signal = AbortSignal.any([order.signal, stop.signal]);

@@ -1,9 +1,11 @@
 import { findBasePrograms, type BasePrograms } from '../../backups/base/programs';
 import { verifyBase } from '../../backups/base/verify-base';
+import { backupsOf } from '../../backups/backup-key';
 import type { KeptBackup } from '../../backups/catalogue';
 import type { DatabaseBackupPorts } from '../../backups/database-ports';
 import type { BackupVerdict } from '../../backups/verdict';
 import { verifyDump } from '../../backups/verify-dump';
+import { OF_ANY_AGE } from '../../storage/port';
 import { JobFailure, type JobContext } from './context';
 import { recordCheck, type CheckedBackup } from './record-check';
 
@@ -20,6 +22,18 @@ export async function basePrograms({ programs }: DatabaseBackupPorts, major: num
   } catch (cause) {
     throw new JobFailure('BACKUP_NOT_CONFIGURED', cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Removes parts of uploads that were never finished: of this kind, which one run at a time puts there, whatever their age;
+ * of all others when they are a day old.
+ */
+export async function sweepUnfinished(context: JobContext, kind: 'dump' | 'base'): Promise<void> {
+  const { storage } = databaseBackup(context);
+  const swept = (await storage.sweepParts(OF_ANY_AGE, backupsOf(kind))) + (await storage.sweepParts(DAY_MS));
+  if (swept > 0) context.log.info({ swept }, 'parts of uploads that were never finished are removed');
 }
 
 type StoredBackup = Pick<KeptBackup, 'backupId' | 'key' | 'storedBytes' | 'kind'>;

@@ -1,11 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { commandsOf } from '../support/runbook-commands';
 
-const FOLDER = join(__dirname, '../../docs/runbooks');
+const ROOT = join(__dirname, '../..');
+const FOLDER = join(ROOT, 'docs/runbooks');
 const INDEX = readFileSync(join(FOLDER, 'README.md'), 'utf8');
 const linked = [...INDEX.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => page!);
 const jobs = [...loadJobs().values()].map(({ name, runbook }) => ({ name, runbook }));
+const pages = readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
 
 describe('the runbooks', () => {
   it.each(jobs)('have the page that job $name names, $runbook', ({ runbook }) => {
@@ -14,7 +18,37 @@ describe('the runbooks', () => {
   });
 
   it('are each listed once in the index', () => {
-    const pages = readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
     expect([...linked].sort()).toEqual(pages.sort());
+  });
+
+  // Those of the jobs are also run: test/e2e/runbooks.test.ts.
+  it.each(pages)('have commands that a shell can read: %s', (page) => {
+    const shell = commandsOf(page).filter(({ kind }) => kind === 'shell');
+    const unreadable = shell.flatMap(({ where, text }) => {
+      const { status, stderr } = spawnSync('bash', ['-n', '-c', text], { encoding: 'utf8' });
+      return status === 0 ? [] : [`${where} ${text}: ${stderr}`];
+    });
+    expect(unreadable).toEqual([]);
+  });
+
+  it.each(pages)('read only what the API has: %s', (page) => {
+    const { paths } = JSON.parse(readFileSync(join(ROOT, 'docs/openapi.json'), 'utf8')) as {
+      paths: Record<string, object>;
+    };
+    const served = Object.keys(paths).map((path) => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`));
+    const named = [...readFileSync(join(FOLDER, page), 'utf8').matchAll(/(?<![\w.])\/api\/[\w/{}-]+/g)].map(
+      ([path]) => path,
+    );
+    expect(named.filter((path) => !path.startsWith('/api/docs') && !served.some((route) => route.test(path)))).toEqual(
+      [],
+    );
+  });
+
+  it.each(pages)('name alerts that there are: %s', (page) => {
+    const rules = readdirSync(join(ROOT, 'deploy/prometheus')).map((name) =>
+      readFileSync(join(ROOT, 'deploy/prometheus', name), 'utf8'),
+    );
+    const named = [...readFileSync(join(FOLDER, page), 'utf8').matchAll(/\bDerms[A-Z]\w+/g)].map(([name]) => name);
+    expect(named.filter((name) => !rules.some((text) => text.includes(`alert: ${name}\n`)))).toEqual([]);
   });
 });

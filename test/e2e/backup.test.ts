@@ -1,5 +1,6 @@
 import type { TestSystem } from '../../local/test-system';
-import { apiAs, sleep, startDemo } from './support';
+import { eventually } from '../support/servers';
+import { apiAs, metric, sleep, startDemo } from './support';
 
 const MINUTE_MS = 60_000;
 let system: TestSystem;
@@ -31,6 +32,13 @@ it('takes a verified backup in a minute when asked to, and restores it in one mo
   expect(listed.body['items']).toEqual([
     expect.objectContaining({ backupId, runId: backup['runId'], lastVerdict: 'passed', deletedAt: null }),
   ]);
+
+  const page = `${system.apiUrl}/metrics`;
+  await eventually(async () => {
+    expect(await metric(page, 'derms_job_freshness_seconds', { job: 'db-backup' })).toBeLessThan(60);
+    const takenAt = await metric(page, 'derms_backup_last_verified_timestamp_seconds', { kind: 'dump' });
+    expect(Date.now() / 1000 - takenAt!).toBeLessThan(120);
+  }, 30_000);
 
   const drill = await run('restore-drill', { backupId });
   expect(drill).toMatchObject({ state: 'succeeded' });

@@ -154,6 +154,8 @@ it('brings everything back after the night when the database is lost', async () 
   expect(seen.filter(({ retained, receivedAtMs }) => !retained && receivedAtMs > restoredAtMs)).toEqual([]);
 
   // Compared with Temporal and the broker.
+  const shown = await asTheRunbookSays('npm run derms -- quarantine');
+  expect(shown).toMatchObject({ code: 1, out: expect.stringContaining(`restored from backup ${backupId}`) });
   const early = await asTheRunbookSays('npm run derms -- quarantine lift --reason "compared, control room informed"');
   expect(early).toMatchObject({ code: 1, out: expect.stringContaining('npm run reconcile') });
   const looked = await asTheRunbookSays('npm run reconcile');
@@ -202,7 +204,10 @@ it('brings everything back after the night when the database is lost', async () 
     expect(rows.map(({ device_id }) => device_id).filter((deviceId) => !sentAgain.has(deviceId))).toEqual([]);
   }, 20_000);
   await eventually(async () => expect(await meterKw(db, 'elm-street')).toBeLessThanOrEqual(DISPATCH_KW), 30_000, 250);
-  expect(await run('backup-verify')).toMatchObject({ state: 'succeeded' });
+  const proven = await asTheRunbookSays('npm run derms -- job backup-verify --follow');
+  expect(proven).toMatchObject({ code: 0, out: expect.stringContaining('backup verified') });
+  const all = await asTheRunbookSays('npm run derms -- backups');
+  expect(all).toMatchObject({ code: 0, out: expect.stringContaining(backupId) });
   expect((await admin('GET', `/api/backups/${backupId}`)).body).toMatchObject({ state: 'verified' });
   await sleep(15_000);
   const { rows: meters } = await db.query<{

@@ -4,7 +4,7 @@ import { startTemporal } from '../../local/temporal';
 import { startTestSystem, type TestSystem } from '../../local/test-system';
 import { buildWithJobs, jobFile, type BuildWithJobs } from '../support/build-with-jobs';
 import { eventually } from '../support/servers';
-import { apiAs, databaseOf, sleep } from './support';
+import { apiAs, databaseOf, metric, sleep } from './support';
 import { processesWithArgument } from '../../servers/process-tree';
 
 let build: BuildWithJobs;
@@ -73,11 +73,20 @@ it('a run waits with no worker there, says so and since when, and runs when one 
   expect((await operator('GET', '/api/runs?state=waiting')).body['items']).toEqual([
     expect.objectContaining({ runId, jobName: 'hold-a-child' }),
   ]);
+  expect(waiting['temporalUrl']).toBe(
+    `${system.environments.api['TEMPORAL_UI_URL']!}/namespaces/derms/workflows/${encodeURIComponent(`job/hold-a-child/${runId}`)}`,
+  );
   await sleep(2_000);
   expect(await stateOf(runId)).toBe('waiting');
+  const ofQueue = (name: string) => metric(`${system.apiUrl}/metrics`, name, { queue: 'jobs' });
+  await eventually(async () => {
+    expect(await ofQueue('derms_job_queue_backlog')).toBe(1);
+    expect(await ofQueue('derms_job_queue_oldest_waiting_seconds')).toBeGreaterThan(2);
+  });
   await system.start('worker');
   await eventually(async () => expect(await stateOf(runId)).toBe('succeeded'), 20_000);
   expect(await read(runId)).toMatchObject({ result: { attempt: 1 }, waitingFor: null });
+  await eventually(async () => expect(await ofQueue('derms_job_queue_backlog')).toBe(0));
 }, 60_000);
 
 it('a run that is cancelled goes through requested, acknowledged and stopped, and its child process is gone', async () => {

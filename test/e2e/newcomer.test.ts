@@ -69,6 +69,20 @@ it('gives a newcomer three lines to try, and they work: health, a dispatch that 
   }, 60_000);
 }, 150_000);
 
+it('shows the two lines that take a verified backup within a minute, and restore it within one more', async () => {
+  const lines = linesBelow('a backup, read back until it is proven').split('\n');
+  expect(lines).toHaveLength(2);
+  for (const line of lines) {
+    const typed = line.replace('npm run derms --', `'${process.execPath}' dist/cli/main.js`);
+    const began = performance.now();
+    const { stdout } = await run('bash', ['-c', typed], { cwd: checkout.path });
+    expect(stdout).toContain('succeeded');
+    expect(performance.now() - began).toBeLessThan(60_000);
+  }
+  const { stdout } = await run(process.execPath, ['dist/cli/main.js', 'backups'], { cwd: checkout.path });
+  expect(stdout).toMatch(/dump.*restored/);
+}, 150_000);
+
 it('writes logs of one JSON object a line, with the fields that others rely on', () => {
   for (const [name, fields] of [
     ['api', ['service', 'role', 'level', 'time', 'msg']],

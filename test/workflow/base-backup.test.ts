@@ -8,7 +8,7 @@ import { job as baseBackup } from '../../jobs/base-backup';
 import type { JobPorts } from '../../jobs/runner/ports';
 import { listBackups, readBackupTimes } from '../../db/backups';
 import { backupCatalogue } from '../../db/backup-catalogue';
-import { createBaseWorld, type BaseWorld } from '../adapter/backups/base/base-world';
+import { createBaseWorld, type BaseWorld } from '../support/base-world';
 import { createJobWorld, type JobWorld } from '../support/job-world';
 import { quietRuntime, workflowBundle } from '../support/runtime';
 import { testServers } from '../support/servers';
@@ -74,11 +74,15 @@ describe('base-backup', () => {
     expect(state).toBe('skipped');
     expect((await off.row(runId))?.failure).toMatchObject({
       message: expect.stringMatching(/^WAL archiving is off: .+ Set archive_mode = on .+ docs\/wal-archiving\.md/),
+      exception: 'archiving-off', // and nothing is promised
     });
     await off.close();
   });
 
-  it('copies the cluster, proves the copy, and puts it on record', async () => {
+  it('copies the cluster, proves the copy, puts it on record, and sweeps what a run of long ago never proved', async () => {
+    const half = base.order().key;
+    await base.postgres.place.write(half, Buffer.from('never proven'));
+    base.postgres.place.age(half, new Date(Date.now() - 8 * 86_400_000).toISOString());
     const { state, result, runId } = await run(baseBackup);
     expect(state).toBe('succeeded');
     const [backup] = await listed();
@@ -87,7 +91,10 @@ describe('base-backup', () => {
       backupId: backup?.backupId,
       checkId: backup?.proofCheckId,
       startWalFile: expect.stringMatching(/^0000000100000000/),
-      retention: { base: { kept: 1, removed: [] }, wal: { heldBackBy: null } },
+      retention: {
+        base: { kept: 1, removed: [], swept: [{ key: half, because: { backupId: backup?.backupId } }] },
+        wal: { heldBackBy: null },
+      },
     });
     const { times } = await readBackupTimes(world.database.db);
     const moved = times.find(({ kind }) => kind === 'base');

@@ -125,7 +125,7 @@ describe('the backups of the database', () => {
       deletedProof: { backupId: proof.backupId, checkId: proof.proofCheckId },
     });
     expect(await dump.ports.storage.head(aging.key)).toBeNull();
-  });
+  }, 300_000);
 
   it('that have gone bad are found by a later look, counted, and keep the old ones from being let go', async () => {
     const bad = await newest();

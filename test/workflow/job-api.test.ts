@@ -127,6 +127,40 @@ describe('POST /api/jobs/{name}/runs', () => {
     expect((await start({ size: 3 }, key)).body.code).toBe('IDEMPOTENCY_KEY_REUSED');
   });
 
+  it('runs again with the input of another run, and lists them page by page', async () => {
+    await world.withWorker([job], async () => {
+      const first = await start({ size: 21 }, { prefer: 'wait=30' });
+      const again = await app.call('POST', `/api/runs/${String(first.body['runId'])}/run-again`, {
+        as: 'operator',
+        headers: { prefer: 'wait=30' },
+      });
+      expect(again.body).toMatchObject({ state: 'succeeded', input: { size: 21 }, result: { doubled: 42 } });
+      const seen: unknown[] = [];
+      let path = '/api/runs?job=example&state=succeeded&limit=1';
+      for (;;) {
+        const { body } = await app.call('GET', path, { as: 'viewer' });
+        seen.push(...(body.items as unknown as { runId: string }[]).map(({ runId }) => runId));
+        if (typeof body['nextCursor'] !== 'string') break;
+        path = `/api/runs?job=example&state=succeeded&limit=1&cursor=${body['nextCursor']}`;
+      }
+      expect(seen).toEqual([again.body['runId'], first.body['runId']]);
+    });
+  });
+
+  it('keeps what a run did when Temporal has forgotten it', async () => {
+    await world.withWorker([job], async () => {
+      const { body } = await start({ size: 21 }, { prefer: 'wait=30' });
+      const { client, namespace } = world.temporal;
+      const workflowId = `job/example/${String(body['runId'])}`;
+      await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+      await eventually(
+        () => expect(client.workflow.getHandle(workflowId).describe()).rejects.toThrow('not found'),
+        90_000,
+      );
+      expect(await read(body['runId'])).toEqual(body);
+    });
+  }, 120_000);
+
   it('points to what is wrong with the input, and writes nothing', async () => {
     const { status, body } = await start({ size: 'large' });
     expect([status, body.errors[0]?.pointer]).toEqual([422, '/size']);
@@ -184,7 +218,7 @@ describe('a run that is asked to stop', () => {
       expect((await terminate('operator')).status).toBe(403);
       expect((await terminate('admin')).body).toMatchObject({
         state: 'terminated',
-        failure: { code: 'JOB_TERMINATED' },
+        failure: { code: 'JOB_TERMINATED', message: 'terminated by admin: it hangs' },
       });
       await eventually(async () => expect((await world.row(String(runId)))?.released_at).not.toBeNull());
     });

@@ -198,7 +198,7 @@ describe('npm run reconcile', () => {
     await expect(lift()).rejects.toMatchObject({ code: 'RECONCILIATION_MISSING' });
   }, 30_000);
 
-  it('ends a dispatch that was cancelled after the backup, and one whose window is over', async () => {
+  it('pitfall: ends a dispatch that was cancelled after the backup, and one whose window is over', async () => {
     const [cancelled, past] = [randomUUID(), randomUUID()];
     await accept(cancelled);
     await accept(past, 5 * HOUR_MS);

@@ -75,7 +75,7 @@ const drillDatabases = (): Promise<string[]> =>
   });
 
 describe('a restore drill', () => {
-  it('restores into a cluster of its own, finds everything equal, runs the application on it, and leaves nothing', async () => {
+  it('pitfall: restores into a cluster of its own, finds everything equal, runs the application on it quarantined, and leaves nothing', async () => {
     const { report, outcome, left } = await drill();
     expect(outcome).toBeUndefined();
     expect(report).toMatchObject({
@@ -141,10 +141,12 @@ describe('a restore drill', () => {
     expect(outcome).toMatchObject({ code: 'BACKUP_ALTERED' });
   }, 60_000);
 
-  it('restores to a server that it was given, beside what is there, and takes its own away', async () => {
+  it('restores to a server that it was given, beside what is there, takes its own away, and only reads the store', async () => {
     const server = { ...world.source, database: 'postgres' };
+    const refuse = () => Promise.reject(new Error('this key may only read'));
     const { report, outcome, left } = await drill({
       server,
+      storage: { ...world.storage, put: refuse, remove: refuse, sweepParts: refuse },
       live: { systemIdentifier: 'another', database: 'derms', deployment: 'production' },
     });
     expect(outcome).toBeUndefined();

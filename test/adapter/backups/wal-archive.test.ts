@@ -5,8 +5,8 @@ import { archiveFile, readArchived, type WalArchive } from '../../../backups/wal
 import { walKey } from '../../../backups/wal/archive-key';
 import { restoreFile } from '../../../backups/wal/restore-file';
 import { eventually } from '../../support/servers';
+import { startArchivingPostgres, type ArchivingPostgres } from '../../support/archiving-postgres';
 import { keyRing } from '../../support/keys';
-import { startArchivingPostgres, type ArchivingPostgres } from './archiving-postgres';
 
 let postgres: ArchivingPostgres;
 let archive: WalArchive;

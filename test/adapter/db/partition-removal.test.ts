@@ -204,7 +204,7 @@ it('what is past its time is telemetry of 30 days, inputs of 30, cycles of 90, s
   ]);
 });
 
-it('partitions come and go while a dump holds its locks, and the ingest commits within half a second', async () => {
+it('pitfall: partitions come and go while a dump holds its locks, and the ingest commits within half a second', async () => {
   await makeTheDay('telemetry');
   await addSamples(10);
   const store = createTelemetryStore(database.db);

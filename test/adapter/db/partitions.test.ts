@@ -21,7 +21,7 @@ describe('partitions', () => {
     await database.db.query(device(1), ['2020-03-10T23:59:59.999Z']);
   });
 
-  it('refuse a row of a day that has none, rather than hide it in a default partition', async () => {
+  it('pitfall: refuse a row of a day that has none, rather than hide it in a default partition', async () => {
     await expect(database.db.query(device(1), ['2019-01-01T00:00:00Z'])).rejects.toThrow('no partition');
   });
 

@@ -1,11 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { S3 } from '@aws-sdk/client-s3';
 import type { Database } from '../../../db/pool';
 import { startPostgres } from '../../../local/postgres';
 import { startTestSystem, type TestSystem } from '../../../local/test-system';
+import { METRICS_OFFSETS, WORKER_ROLES } from '../../../local/ports';
 import { startVersitygw, type VersitygwServer } from '../../../local/versitygw';
+import { unprivilegedUser } from '../../../servers/os-user';
+import { newKeyEntry } from '../../../storage/encryption/key-ring';
 import { openS3Client } from '../../../storage/s3-client';
 import { apiAs, databaseOf, type Answer } from '../../e2e/support';
 import { eventually } from '../../support/servers';
@@ -13,12 +16,15 @@ import { marked, type SeenProcess } from './marked-processes';
 
 /** What can be killed; `scratch` is the cluster that a drill restores into. */
 export type Victim = 'worker' | 'postgres' | 'scratch' | 'storage';
-export type Phase = 'dump' | 'verify' | 'drill';
+/** `copy` and `prove` are of base backups. */
+export type Phase = 'dump' | 'verify' | 'drill' | 'copy' | 'prove';
 
 /** A real system of the jobs role that backs up to a real bucket, and what happens to it. */
 export interface KillWorld {
   /** Starts a run; answers its id. */
-  start(jobName: string): Promise<string>;
+  start(jobName: string, input?: object): Promise<string>;
+  /** The backup of this kind that was taken last. */
+  newest(kind: 'dump' | 'base'): Promise<string>;
   /** Waits until the phase is in the middle, and stops there the process that moves its bytes; answers how to let it go. */
   hold(phase: Phase): Promise<() => void>;
   /** kill -9. */
@@ -27,6 +33,8 @@ export interface KillWorld {
   bringBack(victim: Victim): Promise<void>;
   /** The run when it is over. */
   ended(runId: string): Promise<Answer['body']>;
+  /** What the jobs role shows to Prometheus. */
+  metrics(): Promise<string>;
   /** In how many parts the object of a backup was put. */
   partsOf(key: string): Promise<number>;
   /** What is there that must not be: parts, halves of backups, sessions, programs, folders, clusters. */
@@ -37,22 +45,29 @@ export interface KillWorld {
 const BUCKET = 'derms-backups';
 /** A dump of about 130 MB, of which zstd leaves about 80: sixteen parts of the smallest size that S3 takes. */
 const ROWS = 1_400_000;
+/** A cluster has indexes, other databases and its log besides. */
+const ROWS_OF_A_CLUSTER = 500_000;
 const IN_THE_MIDDLE_BYTES = 25_000_000;
 const RUN_OVER_WITHIN_MS = 150_000;
 const PORTS_FREE_WITHIN_MS = 20_000;
 
-export async function createKillWorld(): Promise<KillWorld> {
+/** With `archives` its log goes to the bucket too, as base backups need it. */
+export async function createKillWorld({ archives = false } = {}): Promise<KillWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'derms-kill-'));
   chmodSync(folder, 0o711); // as root, scratch clusters run as another user
   const [scratch, temporary] = [join(folder, 'scratch'), join(folder, 'temporary')];
   for (const made of [scratch, temporary]) mkdirSync(made, { mode: 0o711 });
   const storage = await startVersitygw({ folder: join(folder, 's3') });
   const s3 = await openBucket(storage);
+  const vault = vaultSettings(storage);
+  const postgresSettings = archives ? archiving(folder, vault) : {};
   const system = await startTestSystem({
     profile: 'durable', // what was committed is there after a kill -9
-    env: environment(storage, { scratch, temporary }),
+    postgresSettings,
+    // `TMPDIR` is handed on to every program that ours start, and marks them.
+    env: { ...vault, WORKER_ROLES: 'jobs', TMPDIR: temporary, RESTORE_SCRATCH_DIR: scratch },
   });
-  await fill(system);
+  await fill(system, archives ? ROWS_OF_A_CLUSTER : ROWS);
   await Promise.all([system.start('api'), system.start('worker')]);
   const db = databaseOf(system);
   const operator = await apiAs(system, 'operator');
@@ -73,10 +88,15 @@ export async function createKillWorld(): Promise<KillWorld> {
   };
 
   return {
-    async start(jobName) {
-      const { status, body } = await operator('POST', `/api/jobs/${jobName}/runs`, {});
+    async start(jobName, input = {}) {
+      const { status, body } = await operator('POST', `/api/jobs/${jobName}/runs`, input);
       expect(status).toBe(202);
       return String(body['runId']);
+    },
+    async newest(kind) {
+      const { body } = await operator('GET', `/api/backups?kind=${kind}&limit=1`);
+      const [{ backupId }] = body['items'] as [{ backupId: string }];
+      return backupId;
     },
     async hold(phase) {
       const found = await eventually(() => mover(phase) ?? notYet(`the middle of the ${phase}`), 60_000, 10);
@@ -95,7 +115,7 @@ export async function createKillWorld(): Promise<KillWorld> {
     },
     async bringBack(victim) {
       if (victim === 'storage') running.storage = await restart(storage);
-      if (victim === 'postgres') running.postgres = await restartPostgres(system);
+      if (victim === 'postgres') running.postgres = await restartPostgres(system, postgresSettings);
     },
     ended: (runId) =>
       eventually(
@@ -108,6 +128,10 @@ export async function createKillWorld(): Promise<KillWorld> {
         RUN_OVER_WITHIN_MS,
         250,
       ),
+    async metrics() {
+      const port = system.ports.metrics + METRICS_OFFSETS.worker + 1 + WORKER_ROLES.indexOf('jobs');
+      return (await fetch(`http://127.0.0.1:${String(port)}/metrics`, { signal: AbortSignal.timeout(5_000) })).text();
+    },
     async partsOf(key) {
       const { ETag = '' } = await s3.headObject({ Bucket: BUCKET, Key: key });
       return Number(/-(\d+)"?$/.exec(ETag)?.[1] ?? 1);
@@ -146,18 +170,14 @@ const MOVERS = {
   dump: { program: 'pg_dump', argument: '-Fc', way: 'written' },
   verify: { program: 'pg_restore', argument: '/dev/null', way: 'read' },
   drill: { program: 'pg_restore', argument: '--dbname', way: 'read' },
+  copy: { program: 'pg_basebackup', argument: '--format=tar', way: 'written' },
+  prove: { program: 'tar', argument: '-x', way: 'read' },
 } as const satisfies Record<Phase, { program: string; argument: string; way: keyof SeenProcess['moved'] }>;
 
-const PROGRAMS = /^(pg_dump|pg_restore|zstd)$/;
+const PROGRAMS = /^(pg_dump|pg_restore|pg_basebackup|pg_verifyback.*|tar|zstd)$/;
 
-/** `TMPDIR` is handed on to every program that ours start, and marks them. */
-const environment = (
-  { endpoint, accessKeyId, secretAccessKey }: VersitygwServer,
-  { scratch, temporary }: { readonly scratch: string; readonly temporary: string },
-) => ({
-  WORKER_ROLES: 'jobs',
-  TMPDIR: temporary,
-  RESTORE_SCRATCH_DIR: scratch,
+const vaultSettings = ({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer) => ({
+  BACKUP_ENCRYPTION_KEYS: newKeyEntry('proof'),
   BACKUP_STORAGE: `s3://${BUCKET}`,
   BACKUP_S3_ENDPOINT: endpoint,
   BACKUP_S3_FORCE_PATH_STYLE: 'true',
@@ -176,7 +196,27 @@ async function openBucket({ endpoint, accessKeyId, secretAccessKey }: VersitygwS
   return s3;
 }
 
-async function fill({ environments, stack, secrets }: TestSystem): Promise<void> {
+/** As docs/wal-archiving.md has it. */
+function archiving(folder: string, vault: object): Record<string, string> {
+  const file = join(folder, 'wal.env');
+  writeFileSync(
+    file,
+    `${Object.entries(vault)
+      .map((entry) => entry.join('='))
+      .join('\n')}\n`,
+    { mode: 0o600 },
+  );
+  const osUser = unprivilegedUser('postgres');
+  if (osUser) chownSync(file, osUser.uid, osUser.gid);
+  const program = join(__dirname, '../../../dist/backups/wal/main.js');
+  return {
+    wal_level: 'replica',
+    archive_mode: 'on',
+    archive_command: `"${process.execPath}" "${program}" --env "${file}" archive %p %f`,
+  };
+}
+
+async function fill({ environments, stack, secrets }: TestSystem, rows: number): Promise<void> {
   const { Client } = await import('pg');
   const { host, port, superuser: user } = stack.postgres;
   const client = new Client({
@@ -189,16 +229,19 @@ async function fill({ environments, stack, secrets }: TestSystem): Promise<void>
   await client.connect();
   await client.query('create table load_of_a_proof (id bigint primary key, noise text)');
   await client.query(
-    `insert into load_of_a_proof select n, encode(sha256(n::text::bytea), 'hex') from generate_series(1, ${String(ROWS)}) n`,
+    `insert into load_of_a_proof select n, encode(sha256(n::text::bytea), 'hex') from generate_series(1, ${String(rows)}) n`,
   );
   await client.end();
 }
 
 /** Its backends notice that it died and end by themselves, and only then the data can be taken up. */
-async function restartPostgres({ stack, secrets }: TestSystem): Promise<TestSystem['stack']['postgres']> {
+async function restartPostgres(
+  { stack, secrets }: TestSystem,
+  settings: Record<string, string>,
+): Promise<TestSystem['stack']['postgres']> {
   const { port, dataDir } = stack.postgres;
   return eventually(
-    () => startPostgres({ dataDir, port, password: secrets.postgresAdmin, profile: 'durable' }),
+    () => startPostgres({ dataDir, port, password: secrets.postgresAdmin, profile: 'durable', settings }),
     PORTS_FREE_WITHIN_MS,
   );
 }
@@ -207,7 +250,7 @@ async function restartPostgres({ stack, secrets }: TestSystem): Promise<TestSyst
 async function leftInBucket(s3: S3): Promise<string[]> {
   const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: BUCKET });
   const { Contents = [] } = await s3.listObjectsV2({ Bucket: BUCKET });
-  const keys = new Set(Contents.map(({ Key }) => Key ?? ''));
+  const keys = new Set(Contents.flatMap(({ Key = '' }) => (/^(dump|base|mqtt-backup)\//.test(Key) ? [Key] : [])));
   const MANIFEST = '.manifest.json';
   const hasOther = (key: string): boolean =>
     keys.has(key.endsWith(MANIFEST) ? key.slice(0, -MANIFEST.length) : `${key}${MANIFEST}`);
@@ -221,6 +264,7 @@ async function leftOnServer(db: Database): Promise<string[]> {
   const { rows } = await db.query<{ what: string }>(
     `select 'session ' || application_name || ' ' || coalesce(state, '') as what from pg_stat_activity
       where application_name like 'derms-backup%' or application_name like 'derms-restore%' or application_name in ('pg_dump', 'pg_restore')
+     union all select 'slot ' || slot_name from pg_replication_slots
      union all select 'database ' || datname from pg_database where datname like 'derms\\_drill\\_%'`,
   );
   return rows.map(({ what }) => what);

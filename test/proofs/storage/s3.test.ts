@@ -102,7 +102,7 @@ describe('an S3 bucket', () => {
     expect((await collect(await encrypting.get('large'))).equals(pattern(11 * MIB))).toBe(true);
   });
 
-  it('removes the parts of uploads whose last part is older than it was told, and no others', async () => {
+  it('pitfall: removes the parts of uploads whose last part is older than it was told, and no others', async () => {
     const begin = async (Key: string) => {
       const { UploadId } = await s3.createMultipartUpload({ ...bucket, Key });
       await s3.uploadPart({ ...bucket, Key, UploadId, PartNumber: 1, Body: pattern(5 * MIB) });

@@ -70,16 +70,16 @@ describe('the promise of a job', () => {
   });
 
   it('is no promise where an exception says so, or where the job does not run by itself', () => {
-    const excusable = {
-      ...drill,
-      freshness: {
-        ...{ objective: 'a base backup younger than 8 days', withinSeconds: 8 * DAY_S },
-        exceptions: { 'archiving-off': { when: 'WAL archiving is off', promise: null } },
-      },
-    };
-    const jobs = jobsWhere({ ageSeconds: 90 * DAY_S, exception: { name: 'archiving-off', ageSeconds: DAY_S } });
-    expect(freshnessOf(jobs, excusable)).toMatchObject({ state: 'excused', exception: 'WAL archiving is off' });
-    expect(isKept(jobs, excusable)).toBe(true);
+    const base = declared.get('base-backup')!;
+    const skipped = (daysAgo: number): JobsPort =>
+      jobsWhere({
+        ...{ jobName: 'base-backup', ageSeconds: 90 * DAY_S },
+        exception: { name: 'archiving-off', ageSeconds: daysAgo * DAY_S },
+      });
+    expect(freshnessOf(skipped(8), base)).toMatchObject({ state: 'excused', exception: 'the log is not archived' });
+    expect(isKept(skipped(8), base)).toBe(true);
+    expect(isKept(skipped(8.1), base)).toBe(false); // nobody has looked since
+    expect(isKept(jobsWhere({ jobName: 'base-backup', ageSeconds: 90 * DAY_S }), base)).toBe(false);
     expect(isKept(jobsWhere({ ageSeconds: 90 * DAY_S }, { schedules: [] }), drill)).toBe(true);
   });
 

@@ -1,5 +1,8 @@
+import type { S3 } from '@aws-sdk/client-s3';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createS3Storage } from '../../../storage/s3';
+import type { S3Location } from '../../../storage/s3-client';
+import { upload } from '../../../storage/s3-upload';
 import { collect, inChunks } from '../../support/chunks';
 
 // What a real server is not easily brought to say; all else is among the proofs.
@@ -16,7 +19,7 @@ afterAll(() => {
   server.close();
 });
 
-const storageOf = (idleMs = 1_000) => {
+const storageOf = (idleMs = 1_000, changes: Partial<S3Location> = {}) => {
   const { port } = server.address() as { port: number };
   return createS3Storage({
     bucket: 'bucket',
@@ -29,6 +32,7 @@ const storageOf = (idleMs = 1_000) => {
     partBytes: 5 * 1024 ** 2,
     partsInFlight: 2,
     idleMs,
+    ...changes,
   });
 };
 
@@ -68,6 +72,60 @@ describe('an S3 server that refuses', () => {
     answer = refusal(404, 'NoSuchKey');
     await (await storageOf()).remove('x');
   });
+});
+
+describe('an S3 server that is to encrypt', () => {
+  it.each`
+    encryption   | kmsKeyId         | bytes | asked
+    ${'none'}    | ${undefined}     | ${1}  | ${[undefined, undefined]}
+    ${'AES256'}  | ${undefined}     | ${1}  | ${['AES256', undefined]}
+    ${'aws:kms'} | ${'alias/derms'} | ${1}  | ${['aws:kms', 'alias/derms']}
+    ${'aws:kms'} | ${'alias/derms'} | ${30} | ${['aws:kms', 'alias/derms']}
+  `(
+    'with $encryption is told so with what begins an object of $bytes bytes',
+    async ({ encryption, kmsKeyId, bytes, asked }: EncryptionCase) => {
+      const seen: unknown[] = [];
+      answer = (request, response) => {
+        const { headers, method, url } = request;
+        if ((method === 'PUT' && !url?.includes('partNumber')) || url?.includes('uploads'))
+          seen.push([headers['x-amz-server-side-encryption'], headers['x-amz-server-side-encryption-aws-kms-key-id']]);
+        refusal(403, 'AccessDenied')(request, response);
+      };
+      const kms = kmsKeyId === undefined ? {} : { kmsKeyId };
+      const storage = await storageOf(1_000, { serverEncryption: encryption, ...kms, partBytes: 10 });
+      await expect(storage.put('x', inChunks(Buffer.alloc(bytes)))).rejects.toMatchObject({ reason: 'denied' });
+      expect(seen).toEqual([asked]);
+    },
+  );
+});
+
+interface EncryptionCase {
+  readonly encryption: S3Location['serverEncryption'];
+  readonly kmsKeyId?: string;
+  readonly bytes: number;
+  readonly asked: readonly unknown[];
+}
+
+describe('pitfall: an upload has ten thousand parts at most', () => {
+  it('and one that would have more fails with what to set, leaves nothing, and is never cut to fit', async () => {
+    const sent: number[] = [];
+    const removed: string[] = [];
+    const s3 = {
+      config: { requestChecksumCalculation: () => Promise.resolve('WHEN_REQUIRED') },
+      createMultipartUpload: () => Promise.resolve({ UploadId: 'u' }),
+      uploadPart: ({ PartNumber }: { PartNumber: number }) =>
+        Promise.resolve({ ETag: '"e"', sent: sent.push(PartNumber) }),
+      abortMultipartUpload: ({ UploadId }: { UploadId: string }) => Promise.resolve(removed.push(UploadId)),
+      listParts: () => Promise.reject(Object.assign(new Error('gone'), { name: 'NoSuchUpload' })),
+    } as unknown as S3; // an upload asks for nothing else
+    const location = { bucket: 'bucket', prefix: '', partBytes: 1_024, partsInFlight: 2, serverEncryption: 'none' };
+    const content = inChunks(Buffer.alloc(10_001 * 1_024), 65_536);
+    await expect(upload(s3, location as S3Location, 'x', content, {})).rejects.toMatchObject({
+      reason: 'full',
+      message: expect.stringMatching(/^x is larger than 10000 parts of .+ MiB; raise BACKUP_S3_PART_MIB$/),
+    });
+    expect([sent.length, removed]).toEqual([10_000, ['u']]);
+  }, 60_000);
 });
 
 describe('an S3 server that goes silent', () => {

@@ -128,7 +128,7 @@ describe('a copy that is not whole', () => {
       () => Buffer.concat([whole.subarray(0, -500), Buffer.alloc(500)]),
       /faulty|zero|damaged/,
     ],
-  ])('is not even stored: one %s', async (_what, content, message) => {
+  ])('pitfall: is not even stored: one %s', async (_what, content, message) => {
     await expect(copyStore({ store: source(content()), storage, keyRing }, 'run-2')).rejects.toMatchObject(
       faulty(message),
     );

@@ -27,7 +27,7 @@ describe('the store of a broker on this machine', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('has everything that was acknowledged before it was saved', async () => {
+  it('pitfall: has everything that was acknowledged before it was saved, since it is told to save first', async () => {
     const { stay } = await furnish(broker, 1_000);
     const saved = await broker.store.save();
     const { counts } = await walkStore(broker.store.read(), saved.bytes);

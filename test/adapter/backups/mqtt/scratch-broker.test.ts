@@ -59,7 +59,7 @@ afterEach(() => {
 });
 
 describe('a scratch broker', () => {
-  it('listens on loopback only, runs as somebody who is not root, and keeps the copy to itself', async () => {
+  it('pitfall: listens on loopback only, runs as somebody who is not root, and keeps the copy to itself', async () => {
     await withCopy(async ({ pid, port, storeFile }) => {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       if (process.getuid?.() === 0) expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe('0');

@@ -15,6 +15,7 @@ import { checkSignature, manifestKeyOf } from '../../../../backups/manifest';
 import { differingTables, hashTables } from '../../../../backups/postgres/content-hash';
 import { pinFormats } from '../../../../backups/postgres/snapshot';
 import { takeDump } from '../../../../backups/postgres/take-dump';
+import { restoreDump } from '../../../../backups/restore/restore-dump';
 import { programText, runProgram } from '../../../../backups/run-program';
 import { dumpOf, verifyDump } from '../../../../backups/verify-dump';
 import { keyRing } from '../../../support/keys';
@@ -157,6 +158,32 @@ describe('a dump', () => {
     await takeDump(world.ports, order);
     expect(String(await broken)).toContain('terminating connection');
     expect(await world.sessionsOf(order.runId)).toBe(0);
+  });
+});
+
+describe('a restore', () => {
+  it('pitfall: in which one statement fails ends there and is no success', async () => {
+    const order = world.order();
+    const backup = await takeDump(world.ports, order);
+    const database = `restored_${randomUUID().slice(0, 8)}`;
+    const server = await world.admin('postgres');
+    await server.query(`create database ${database} template template0`);
+    const inTheWay = await world.admin(database);
+    await inTheWay.query('create table public.load_of_a_test (id text)');
+    const { host, port, adminUser: user, adminPassword: password } = testServers().postgres;
+    const target = { host, port, user, password, database };
+    try {
+      const restoring = restoreDump({ ...world.ports, backup, target, runId: order.runId, signal });
+      await expect(restoring).rejects.toThrow('relation "load_of_a_test" already exists');
+      // pg_restore left to itself goes on after it, and psql would even end with 0.
+      const { rows } = await inTheWay.query('select count(*)::integer as count from public.load_of_a_test');
+      expect(rows).toEqual([{ count: 0 }]);
+      const later = await inTheWay.query<{ found: string | null }>(`select to_regclass('public.telemetry') as found`);
+      expect(later.rows).toEqual([{ found: null }]);
+    } finally {
+      await inTheWay.end();
+      await server.query(`drop database ${database} with (force)`);
+    }
   });
 });
 

@@ -66,7 +66,7 @@ describe('encryption', () => {
     expect(object.length).toBe(HEADER_BYTES + 3 * (1024 ** 2 + 29));
   });
 
-  it('draws a fresh data key for each object', async () => {
+  it('pitfall: draws a fresh data key for each object', async () => {
     const objects = await Promise.all([1, 2].map(() => collect(encrypt(inChunks(pattern(100)), KEYS, CONTEXT))));
     expect(objects[0]!.subarray(HEADER_BYTES).equals(objects[1]!.subarray(HEADER_BYTES))).toBe(false);
   });
@@ -149,7 +149,7 @@ describe('decryption refuses', () => {
     await refused(Buffer.concat([header, b, a, ...rest]), 'frame-altered');
   });
 
-  it('a cut object whose last frame was marked as such', async () => {
+  it('pitfall: a cut object whose last frame was marked as such', async () => {
     const { header, frames } = taken(object);
     const shortened = Buffer.concat([header, ...frames.slice(0, 2)]);
     shortened[HEADER_BYTES + WHOLE_FRAME_BYTES + 8] = 1;
@@ -195,7 +195,7 @@ describe('decryption refuses', () => {
     );
   });
 
-  it('before any byte of the bad frame is given out', async () => {
+  it('pitfall: before any byte of the bad frame is given out', async () => {
     const flipped = Buffer.from(object);
     flipped[HEADER_BYTES + 2 * WHOLE_FRAME_BYTES + 40]! ^= 1; // in the third frame
     const given: Buffer[] = [];

@@ -1,26 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Client } from 'pg';
-import type { WalArchive } from '../../../backups/wal/archive-file';
-import { walNameOf, walPrefix } from '../../../backups/wal/archive-key';
-import { startPostgres } from '../../../local/postgres';
-import type { PostgresServer } from '../../../servers/postgres';
-import { removeDataFolder } from '../../../servers/postgres-data';
-import { unprivilegedUser } from '../../../servers/os-user';
-import { createDirectoryStorage } from '../../../storage/directory';
-import { newKeyEntry, parseKeyRing, type KeyRing } from '../../../storage/encryption/key-ring';
-import type { ObjectStorage } from '../../../storage/port';
-import { eventually } from '../../support/servers';
+import type { WalArchive } from '../../backups/wal/archive-file';
+import { walNameOf, walPrefix } from '../../backups/wal/archive-key';
+import { startPostgres } from '../../local/postgres';
+import type { PostgresServer } from '../../servers/postgres';
+import { removeDataFolder } from '../../servers/postgres-data';
+import { unprivilegedUser } from '../../servers/os-user';
+import { newKeyEntry, parseKeyRing, type KeyRing } from '../../storage/encryption/key-ring';
+import type { ObjectStorage } from '../../storage/port';
+import { inDirectory, type BackupPlace, type MakePlace } from './backup-places';
+import { eventually } from './servers';
 
-const REPOSITORY = join(__dirname, '../../..');
+const REPOSITORY = join(__dirname, '../..');
 
-/** A cluster of one's own whose log goes to a directory, by our own `archive_command`. */
+/** A cluster of one's own whose log goes to a store, by our own `archive_command`. */
 export interface ArchivingPostgres {
   /** Everything of the test lies below it; who runs PostgreSQL may enter it. */
   readonly folder: string;
+  readonly place: BackupPlace;
   readonly storage: ObjectStorage;
   /** As `BACKUP_ENCRYPTION_KEYS`. */
   readonly keys: string;
@@ -32,23 +32,20 @@ export interface ArchivingPostgres {
   /** Ends the current segment and waits until it is archived; returns its name. */
   switchSegment(): Promise<string>;
   archivedNames(): Promise<string[]>;
-  /** Runs our program as the server would: the exit code and what it says. */
   remove(): Promise<void>;
 }
 
-export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
+export async function startArchivingPostgres(makePlace: MakePlace = inDirectory): Promise<ArchivingPostgres> {
   const osUser = unprivilegedUser('postgres');
   // Not `derms-test-`: what lies below that name without a run's record is swept by the next test run.
   const folder = mkdtempSync(join(tmpdir(), 'derms-archiving-'));
   chmodSync(folder, 0o711);
-  const backups = join(folder, 'backups');
-  mkdirSync(join(backups, '.parts'), { recursive: true, mode: 0o700 });
+  const place = await makePlace(folder);
   const keys = newKeyEntry('test');
   const envFile = join(folder, 'wal.env');
-  writeFileSync(envFile, `BACKUP_STORAGE=${pathToFileURL(backups).href}\nBACKUP_ENCRYPTION_KEYS=${keys}\n`, {
-    mode: 0o600,
-  });
-  if (osUser) for (const path of [backups, join(backups, '.parts'), envFile]) chownSync(path, osUser.uid, osUser.gid);
+  const lines = Object.entries({ ...place.settings, BACKUP_ENCRYPTION_KEYS: keys }).map((entry) => entry.join('='));
+  writeFileSync(envFile, `${lines.join('\n')}\n`, { mode: 0o600 });
+  if (osUser) chownSync(envFile, osUser.uid, osUser.gid);
   const command = walCommand(envFile);
   const password = randomBytes(18).toString('base64url');
   const server = await startPostgres({
@@ -71,7 +68,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
       await client.end();
     }
   };
-  const storage = createDirectoryStorage(backups);
+  const { storage } = place;
   const keyRing = parseKeyRing(keys);
   const systemId = async (): Promise<string> =>
     (await query<{ id: string }>('select system_identifier::text as id from pg_control_system()'))[0]!.id;
@@ -82,6 +79,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
   };
   return {
     folder,
+    place,
     storage,
     keys,
     keyRing,
@@ -100,6 +98,7 @@ export async function startArchivingPostgres(): Promise<ArchivingPostgres> {
     },
     async remove() {
       await server.stop('immediate');
+      await place.close();
       removeDataFolder(join(folder, 'data'));
       rmSync(folder, { recursive: true, force: true });
     },

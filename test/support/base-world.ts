@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { backupKeyOf } from '../../../../backups/backup-key';
-import { findBasePrograms } from '../../../../backups/base/programs';
-import { proveBase, type BaseProof } from '../../../../backups/base/prove-base';
-import { storeBase, type StoreBaseOrder } from '../../../../backups/base/store-base';
-import type { LookPorts } from '../../../../backups/base/look-at-base';
-import type { BaseManifest } from '../../../../backups/manifest-schema';
-import { findBackupPrograms } from '../../../../backups/postgres/programs';
-import type { PostgresAccess } from '../../../../backups/postgres/server';
-import { ensureBackupRole } from '../../../../db/backup-role';
-import { readToolchain } from '../../../../local/toolchain';
-import { startArchivingPostgres, type ArchivingPostgres } from '../archiving-postgres';
+import { backupKeyOf } from '../../backups/backup-key';
+import { findBasePrograms } from '../../backups/base/programs';
+import { proveBase, type BaseProof } from '../../backups/base/prove-base';
+import { storeBase, type StoreBaseOrder } from '../../backups/base/store-base';
+import type { LookPorts } from '../../backups/base/look-at-base';
+import type { BaseManifest } from '../../backups/manifest-schema';
+import { findBackupPrograms } from '../../backups/postgres/programs';
+import type { PostgresAccess } from '../../backups/postgres/server';
+import { ensureBackupRole } from '../../db/backup-role';
+import { readToolchain } from '../../local/toolchain';
+import { inDirectory, type MakePlace } from './backup-places';
+import { startArchivingPostgres, type ArchivingPostgres } from './archiving-postgres';
 
 /** A cluster that archives its log, the role that backs it up, and what base backups stand on. */
 export interface BaseWorld {
@@ -27,8 +28,8 @@ export interface BaseWorld {
   close(): Promise<void>;
 }
 
-export async function createBaseWorld(): Promise<BaseWorld> {
-  const postgres = await startArchivingPostgres();
+export async function createBaseWorld(makePlace: MakePlace = inDirectory): Promise<BaseWorld> {
+  const postgres = await startArchivingPostgres(makePlace);
   const { storage, keyRing, server, folder } = postgres;
   const { host, port, superuser, password } = server;
   const role = { user: 'derms_backup', password: 'for-a-test' };
