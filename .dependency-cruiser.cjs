@@ -46,7 +46,7 @@ const MAY_IMPORT = {
   simulator: ['domain', 'contracts', 'config', 'observability', 'tls'],
   cli: ['contracts', 'config', 'domain', 'storage', 'backups', 'broker', 'observability', 'tls', 'temporal'],
   servers: [],
-  local: ['config', 'servers', 'drills'],
+  local: ['config', 'servers', 'drills', 'db', 'observability'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({

@@ -117,7 +117,9 @@ export const settings = {
       'PostgreSQL nodes that `db/primary-check-main.js` watches: name=host:port with commas between; it logs in as DB_USER.',
     ),
   PRIMARY_CHECK_HOST: z.string().min(1).default('127.0.0.1').describe('Address that the primary check listens on.'),
-  PRIMARY_CHECK_PORT: port().default(8008).describe('Its port for the first node; the others take the following ports.'),
+  PRIMARY_CHECK_PORT: port()
+    .default(8008)
+    .describe('Its port for the first node; the others take the following ports.'),
   PRIMARY_CHECK_FILE: path().describe(
     'File in which it remembers the newest timeline and its primary; must outlive its restart.',
   ),

@@ -15,8 +15,7 @@ export function readKnown(file: string): PrimaryKnown {
     throw error;
   }
   const found = asKnown(text);
-  if (found === null)
-    throw new Error(`${file} is not what we wrote: look which node is primary, then remove the file`);
+  if (found === null) throw new Error(`${file} is not what we wrote: look which node is primary, then remove the file`);
   return found;
 }
 
