@@ -63,8 +63,9 @@ export async function makePair(options: PairOptions): Promise<PostgresPair> {
     return { name, server, login: nodeLogin({ host, port, database, user: superuser, password }) };
   };
   const waitForStandby = async (primary: PairNode): Promise<void> => {
-    await untilStreaming(primary.login);
-    if (synchronous) await setSynchronous(primary.login, true);
+    const login = { ...primary.login, database: 'postgres' }; // the application's own is made later
+    await untilStreaming(login);
+    if (synchronous) await setSynchronous(login, true);
   };
 
   await copyCluster({ dataDir, source: first, tools });
