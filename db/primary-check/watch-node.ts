@@ -3,7 +3,7 @@ import { Client, type ClientConfig } from 'pg';
 import type { NodeSeen } from '../../domain/primary-choice';
 import { readNodeState } from '../node-state';
 
-const EVERY_MS = 150;
+const EVERY_MS = 100;
 const ANSWER_MS = 1_000;
 /** A node that says nothing for longer cannot be reached: above a stall that a busy disk makes. */
 const SILENT_MS = 2_000;
