@@ -13,6 +13,8 @@ export interface DatabaseFront {
   readonly haproxy: Haproxy;
   readonly pgbouncer: Router;
   readonly check: ChildProcess;
+  /** Starts the check anew, on what it has written down; `stop` ends it too. */
+  startCheck(): Promise<{ answers(): Promise<number[]> }>;
   /** What our programs are told. */
   readonly env: Environment;
   /** An admin of the pooler. */
@@ -41,7 +43,11 @@ export async function startDatabaseFront(options: FrontOptions): Promise<Databas
   const spawned = options.onSpawn === undefined ? {} : { onSpawn: options.onSpawn };
   const first = CHECK_PORTS_FROM + Math.floor(Math.random() * CHECK_PORTS_SPREAD);
   const { port: checkPort } = await choosePortRange(2, first);
-  const check = await startCheck(options, checkPort);
+  const statuses = (): Promise<number[]> => Promise.all([checkPort, checkPort + 1].map(statusOf));
+  const check = await startCheck(options, checkPort, async () => {
+    if (!(await statuses()).includes(200)) throw new Error('the primary is not known yet');
+  });
+  let another: ChildProcess | undefined;
   const haproxy = await startHaproxy({
     nodes: [pair.a.name, pair.b.name],
     checkPorts: [checkPort, checkPort + 1],
@@ -63,16 +69,25 @@ export async function startDatabaseFront(options: FrontOptions): Promise<Databas
       DB_DIRECT_HOST: haproxy.host,
       DB_DIRECT_PORT: String(haproxy.port),
     },
+    async startCheck() {
+      another = await startCheck(options, checkPort, async () => void (await statuses()));
+      return { answers: statuses };
+    },
     async stop() {
       await pgbouncer.process.stop({ graceMs: 1_000 });
       await haproxy.process.stop({ graceMs: 1_000 });
       await check.stop();
+      await another?.stop();
     },
   };
 }
 
 /** Logs in as the superuser until there is another role: a front stands before the schema is made. */
-async function startCheck({ pair, folder, dist, onSpawn }: FrontOptions, port: number): Promise<ChildProcess> {
+async function startCheck(
+  { pair, folder, dist, onSpawn }: FrontOptions,
+  port: number,
+  ready: () => Promise<void>,
+): Promise<ChildProcess> {
   const check = await startChild({
     name: 'primary check',
     program: process.execPath,
@@ -89,10 +104,9 @@ async function startCheck({ pair, folder, dist, onSpawn }: FrontOptions, port: n
     cwd: folder,
     logFile: join(folder, 'primary-check.log'),
   });
-  const answers = async (): Promise<void> => {
-    const { status } = await fetch(`http://${LOOPBACK}:${String(port)}/`, { signal: AbortSignal.timeout(1_000) });
-    if (status !== 200) throw new Error('the primary is not known yet');
-  };
-  await untilReady(check, answers, { withinMs: READY_WITHIN_MS, ...(onSpawn === undefined ? {} : { onSpawn }) });
+  await untilReady(check, ready, { withinMs: READY_WITHIN_MS, ...(onSpawn === undefined ? {} : { onSpawn }) });
   return check;
 }
+
+const statusOf = async (port: number): Promise<number> =>
+  (await fetch(`http://${LOOPBACK}:${String(port)}/`, { signal: AbortSignal.timeout(1_000) })).status;

@@ -52,6 +52,8 @@ export interface TestDatabase {
   readonly db: Database;
   /** How another process of that role reaches it. */
   readonly options: DatabaseOptions;
+  /** The same past the pooler, where there is one. */
+  readonly direct: DatabaseOptions;
   drop(): Promise<void>;
 }
 
@@ -85,6 +87,7 @@ export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDat
     name,
     db,
     options,
+    direct: { ...options, host, port },
     drop: async () => {
       await db.close();
       await onServer(`drop database ${name} with (force)`);
