@@ -32,14 +32,22 @@ async function whileTheApiIsUsed(
   const statuses: Record<string, number> = {};
   let longestMs = 0;
   let over = false;
+  let etag: string | null = null;
   const use = async (method: string, path: string, body?: object): Promise<void> => {
     const began = performance.now();
     const answer = await fetch(`${system.apiUrl}${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        ...(method === 'PUT' && etag !== null ? { 'if-match': etag } : {}),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).then(
-      (response) => `${method} ${String(response.status)}`,
+      (response) => {
+        if (method === 'PUT') etag = response.headers.get('etag') ?? etag;
+        return `${method} ${String(response.status)}`;
+      },
       (error: unknown) => `${method} ${String(error)}`,
     );
     longestMs = Math.max(longestMs, performance.now() - began);
