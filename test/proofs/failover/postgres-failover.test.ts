@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DrillReport } from '../../../drills/drill';
 import { DrillRefused } from '../../../drills/drill';
 import type { FailoverScenario } from '../../../drills/postgres/acts';
+import { onNode } from '../../../drills/postgres/node';
 import { startPostgresLaboratory, type PostgresLaboratory } from '../../../local/failover/laboratory';
 import { runPostgresFailoverHere } from '../../../local/failover/postgres-failover-here';
 import { metric, sleep } from '../../e2e/support';
@@ -60,6 +61,12 @@ async function whileTheApiIsUsed(
     }
   };
   let limit = 100;
+  await use('PUT', '/api/feeders/proof', { importLimitKw: limit, exportLimitKw: 100 });
+  // Nobody runs its loop here: one that is late would be an incident.
+  await onNode(laboratory.pair.primary().login, (client) => client.query('update feeders set enabled = false'));
+  await eventually(async () => {
+    expect(await metric(`${system.apiUrl}/metrics`, 'derms_control_loop_ok')).toBeUndefined();
+  });
   const people = Promise.all([
     goOn(() => use('GET', '/api/feeders')),
     goOn(() => use('PUT', '/api/feeders/proof', { importLimitKw: (limit += 1), exportLimitKw: 100 })),
