@@ -37,7 +37,8 @@ export function poolClient(pacer: ConnectPacer): typeof Client {
       setTimeout(() => {
         destroySocket(this);
       }, GOODBYE_MS).unref();
-      return super.end(callback as never) as unknown as Promise<void>; // with or without one, as it was asked
+      const end = super.end.bind(this) as (callback?: unknown) => Promise<void>; // with or without one, as it was asked
+      return end(callback);
     }
   }
   return PoolClient;

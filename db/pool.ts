@@ -53,7 +53,7 @@ export interface TransactionOptions {
 export function openDatabase(options: DatabaseOptions, log: Logger): Database {
   const pacer = createConnectPacer(options.connectTimeoutMs / 4, Math.random);
   const pool = new Pool({
-    Client: poolClient(pacer) as never, // the type of the option knows no constructor with a configuration
+    Client: poolClient(pacer),
     host: options.host,
     port: options.port,
     database: options.database,

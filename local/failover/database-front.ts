@@ -70,7 +70,9 @@ export async function startDatabaseFront(options: FrontOptions): Promise<Databas
       DB_DIRECT_PORT: String(haproxy.port),
     },
     async startCheck() {
-      another = await startCheck(options, checkPort, async () => void (await statuses()));
+      another = await startCheck(options, checkPort, async () => {
+        await statuses();
+      });
       return { answers: statuses };
     },
     async stop() {

@@ -9,6 +9,9 @@ import { sleep } from '../../e2e/support';
 import { eventually } from '../../support/servers';
 import { startFrontedPair, type FrontedPair } from './fronted-pair';
 
+/** For whoever reads the run: figures of this machine. */
+const measured = (line: string): void => void process.stderr.write(`${line}\n`);
+
 // An asynchronous pair: what a stale primary could do, and what a lost one takes with it.
 
 let world: FrontedPair;
@@ -55,7 +58,7 @@ describe('a primary that hung while its standby was promoted, and woke up', () =
     const checks = await Promise.all([naiveCheck(pair.a), naiveCheck(pair.b)]);
     const naive = await startHaproxy({
       nodes: [pair.a.name, pair.b.name],
-      checkPorts: [portOf(checks[0]!), portOf(checks[1]!)],
+      checkPorts: [portOf(checks[0]), portOf(checks[1])],
       folder,
     });
     const old = pair.primary();
@@ -75,7 +78,7 @@ describe('a primary that hung while its standby was promoted, and woke up', () =
         return landed;
       }, 30_000);
       const byOurs = await writesBy(front.haproxy, 40);
-      console.info(JSON.stringify({ byNaive, byOurs }));
+      measured(JSON.stringify({ byNaive, byOurs }));
       expect(byOurs).toEqual({ [String(pair.primary().login.port)]: 40 });
 
       // Also one that knows nothing but what it has written down: the new primary is away, and nobody is believed.
@@ -132,7 +135,7 @@ describe('writes that were acknowledged before the standby had them', () => {
     const atPromotion = canary.acknowledged();
     await eventually(() => expect(canary.acknowledged()).toBeGreaterThan(atPromotion + 10), 20_000);
     const { lost, acknowledged, writes } = await canary.stop();
-    console.info(JSON.stringify({ lost, acknowledged, gapMs: writes.gapMs }));
+    measured(JSON.stringify({ lost, acknowledged, gapMs: writes.gapMs }));
     expect(lost).toBeGreaterThan(0);
     expect(acknowledged).toBeGreaterThan(lost);
   }, 120_000);
