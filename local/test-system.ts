@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from '../servers/child-process';
 import { apiUrl, environmentsOf, type Environment } from './environments';
+import { startPgBouncer } from './failover/routers';
 import { choosePortRange, freePort } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
@@ -42,6 +43,18 @@ export interface TestSystemOptions extends TestStackOptions {
   readonly dist?: string;
   /** true: passwords of PostgreSQL and of the broker come from files, as Kubernetes mounts them: see `secretFile`. */
   readonly passwordsAsFiles?: boolean;
+  /** What our programs find in place of PostgreSQL itself, made before the schema. */
+  readonly front?: (stack: TestStack, application: ApplicationLogin) => Promise<ProgramFront>;
+}
+
+export interface ApplicationLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface ProgramFront {
+  readonly env: Environment;
+  stop(): Promise<void>;
 }
 
 const AS_FILES = ['DB_PASSWORD', 'MQTT_PASSWORD'] as const;
@@ -61,7 +74,8 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
 }
 
 async function prepare(stack: TestStack, options: TestSystemOptions): Promise<TestSystem> {
-  const { env: extra = {}, dist = join(ROOT, 'dist'), passwordsAsFiles = false } = options;
+  const { env = {}, dist = join(ROOT, 'dist'), front: makeFront = pooledWhenAsked() } = options;
+  const { passwordsAsFiles = false } = options;
   const ports: StackPorts = {
     postgres: stack.postgres.port,
     mosquitto: stack.mosquitto.port,
@@ -77,6 +91,8 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     mqttDevices: stack.brokerUser.password,
   };
   const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
+  const front = await makeFront?.(stack, { user: 'derms_app', password: secrets.postgresApp });
+  const extra = { ...front?.env, ...env };
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
   const with_ = (environment: Environment): Environment => {
     const all = { ...environment, ...extra };
@@ -130,6 +146,7 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     signIn: (user) => signIn(apiUrl(ports), user, secrets.users[user]),
     async stop() {
       for (const program of ['simulator', 'worker', 'api'] as const) await running.get(program)?.stop();
+      await front?.stop();
       await stack.stop();
     },
   };
@@ -146,6 +163,30 @@ function fromFiles(stack: TestStack, environment: Environment): Environment {
       return [`${name}_FILE`, file];
     }),
   );
+}
+
+/** `DERMS_TEST_THROUGH_PGBOUNCER=1`: our programs go through a pooler in transaction mode, migrations and dumps past it. */
+const pooledWhenAsked = (): TestSystemOptions['front'] =>
+  process.env['DERMS_TEST_THROUGH_PGBOUNCER'] === '1' ? startPooledFront : undefined;
+
+async function startPooledFront(
+  { postgres, folder, onSpawn }: TestStack,
+  application: ApplicationLogin,
+): Promise<ProgramFront> {
+  const admin = { user: 'derms_pooler', password: postgres.password };
+  const {
+    host,
+    port,
+    process: child,
+  } = await startPgBouncer({
+    ...{ server: postgres, users: [admin, application], folder, onSpawn },
+  });
+  return {
+    env: { DB_HOST: host, DB_PORT: String(port) },
+    stop: async () => {
+      await child.stop({ graceMs: 1_000 });
+    },
+  };
 }
 
 function readyUrlsOf(ports: StackPorts, roles: readonly string[]): Record<ProgramName, readonly string[]> {

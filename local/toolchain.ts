@@ -19,6 +19,8 @@ export interface Toolchain {
   readonly oasdiff?: InstalledTool;
   readonly schemathesis?: InstalledTool;
   readonly chromium?: InstalledTool;
+  readonly haproxy?: InstalledTool;
+  readonly pgbouncer?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */
