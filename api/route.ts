@@ -34,6 +34,8 @@ export interface Route extends Access {
   readonly waitsMs?: (input: RouteInput) => number;
   /** What needs a workflow to act is refused before anything is written when Temporal is known to be away. */
   readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
+  /** What needs PostgreSQL is refused at once while that is known to be away, unless it says this. */
+  readonly worksWithoutDatabase?: true;
   /** What does not only read is refused while the database is quarantined, unless it says this. */
   readonly worksWhileQuarantined?: boolean;
   /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */

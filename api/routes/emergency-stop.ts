@@ -60,6 +60,7 @@ export const emergencyStopRoutes: readonly Route[] = [
       'broker holds the stop until the workers have written it down. Every plan obeys it, in every mode, until an ' +
       'administrator lifts it. Limits are not looked at. Safe to repeat.',
     worksWhileQuarantined: true,
+    worksWithoutDatabase: true,
     body: z.strictObject({ safeState: safeStateSchema, reason: textField(500) }),
     answers: {
       200: {

@@ -87,7 +87,11 @@ describe('the keeper of schedules', () => {
     let stop: () => void = () => undefined;
     const keep = (jobs: readonly JobScheduleWanted[]): void => {
       stop();
-      stop = keepSchedules(client, jobs, createScheduleRecords(db), testLog);
+      stop = keepSchedules({
+        ...{ client, jobs, log: testLog },
+        prepare: () => Promise.resolve([]),
+        records: createScheduleRecords(db),
+      });
     };
     try {
       keep([nightly]);

@@ -17,6 +17,7 @@ import { startSealer } from '../../audit/sealer';
 import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
 import { auditChainPort } from '../audit-chain-port';
+import { untilNamespaceIsThere } from '../await-namespace';
 import { databaseBackupPorts } from '../database-backup-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+  await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);
 
   const queues = createJobQueues(client);
 

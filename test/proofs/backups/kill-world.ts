@@ -6,8 +6,8 @@ import type { Database } from '../../../db/pool';
 import { startPostgres } from '../../../local/postgres';
 import { startTestSystem, type TestSystem } from '../../../local/test-system';
 import { startVersitygw, type VersitygwServer } from '../../../local/versitygw';
-import { openS3Client } from '../../../storage/s3-client';
 import { apiAs, databaseOf, type Answer } from '../../e2e/support';
+import { BACKUP_BUCKET, backupBucketSettings, makeBackupBucket } from '../../support/backup-bucket';
 import { eventually } from '../../support/servers';
 import { marked, type SeenProcess } from './marked-processes';
 
@@ -34,7 +34,6 @@ export interface KillWorld {
   close(): Promise<void>;
 }
 
-const BUCKET = 'derms-backups';
 /** A dump of about 130 MB, of which zstd leaves about 80: sixteen parts of the smallest size that S3 takes. */
 const ROWS = 1_400_000;
 const IN_THE_MIDDLE_BYTES = 25_000_000;
@@ -47,7 +46,7 @@ export async function createKillWorld(): Promise<KillWorld> {
   const [scratch, temporary] = [join(folder, 'scratch'), join(folder, 'temporary')];
   for (const made of [scratch, temporary]) mkdirSync(made, { mode: 0o711 });
   const storage = await startVersitygw({ folder: join(folder, 's3') });
-  const s3 = await openBucket(storage);
+  const s3 = await makeBackupBucket(storage);
   const system = await startTestSystem({
     profile: 'durable', // what was committed is there after a kill -9
     env: environment(storage, { scratch, temporary }),
@@ -109,7 +108,7 @@ export async function createKillWorld(): Promise<KillWorld> {
         250,
       ),
     async partsOf(key) {
-      const { ETag = '' } = await s3.headObject({ Bucket: BUCKET, Key: key });
+      const { ETag = '' } = await s3.headObject({ Bucket: BACKUP_BUCKET, Key: key });
       return Number(/-(\d+)"?$/.exec(ETag)?.[1] ?? 1);
     },
     leftBehind: async () => [
@@ -152,29 +151,14 @@ const PROGRAMS = /^(pg_dump|pg_restore|zstd)$/;
 
 /** `TMPDIR` is handed on to every program that ours start, and marks them. */
 const environment = (
-  { endpoint, accessKeyId, secretAccessKey }: VersitygwServer,
+  storage: VersitygwServer,
   { scratch, temporary }: { readonly scratch: string; readonly temporary: string },
 ) => ({
   WORKER_ROLES: 'jobs',
   TMPDIR: temporary,
   RESTORE_SCRATCH_DIR: scratch,
-  BACKUP_STORAGE: `s3://${BUCKET}`,
-  BACKUP_S3_ENDPOINT: endpoint,
-  BACKUP_S3_FORCE_PATH_STYLE: 'true',
-  BACKUP_S3_ACCESS_KEY_ID: accessKeyId,
-  BACKUP_S3_SECRET_ACCESS_KEY: secretAccessKey,
-  BACKUP_S3_PART_MIB: '5',
+  ...backupBucketSettings(storage),
 });
-
-async function openBucket({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer): Promise<S3> {
-  const s3 = await openS3Client({
-    ...{ bucket: BUCKET, prefix: '', endpoint, region: 'us-east-1', forcePathStyle: true },
-    credentials: { accessKeyId, secretAccessKey },
-    ...{ serverEncryption: 'none', partBytes: 5 * 1024 ** 2, partsInFlight: 1, idleMs: 10_000 },
-  });
-  await s3.createBucket({ Bucket: BUCKET });
-  return s3;
-}
 
 async function fill({ environments, stack, secrets }: TestSystem): Promise<void> {
   const { Client } = await import('pg');
@@ -205,8 +189,8 @@ async function restartPostgres({ stack, secrets }: TestSystem): Promise<TestSyst
 
 /** Unfinished uploads, and objects of which the other half is missing. */
 async function leftInBucket(s3: S3): Promise<string[]> {
-  const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: BUCKET });
-  const { Contents = [] } = await s3.listObjectsV2({ Bucket: BUCKET });
+  const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: BACKUP_BUCKET });
+  const { Contents = [] } = await s3.listObjectsV2({ Bucket: BACKUP_BUCKET });
   const keys = new Set(Contents.map(({ Key }) => Key ?? ''));
   const MANIFEST = '.manifest.json';
   const hasOther = (key: string): boolean =>
