@@ -12,7 +12,7 @@ let db: Database;
 beforeEach(async () => {
   system = await startDemo();
   db = databaseOf(system);
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await closeListeners();
   await db.close();

@@ -18,7 +18,7 @@ beforeAll(async () => {
   db = databaseOf(system);
   admin = await apiAs(system, 'admin');
   operator = await apiAs(system, 'operator');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await parts.temporal.bringBack();
   await closeListeners();

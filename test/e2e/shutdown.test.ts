@@ -9,7 +9,7 @@ let system: TestSystem;
 
 beforeEach(async () => {
   system = await startDemo();
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   for (const server of [system.stack.postgres, system.stack.mosquitto, system.stack.temporal]) server.resume();
   await system.stop();

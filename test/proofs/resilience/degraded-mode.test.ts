@@ -46,7 +46,7 @@ beforeAll(async () => {
   db = databaseOf(system);
   admin = await apiAs(system, 'admin');
   begunAt = (await db.query<{ now: Date }>('select now()')).rows[0]!.now;
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   for (const part of PARTS) await parts[part].bringBack();
   await db.close();

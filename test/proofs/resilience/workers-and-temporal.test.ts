@@ -27,7 +27,7 @@ let temporal: Part;
 beforeAll(async () => {
   loops = await startManyLoops();
   temporal = partsOf(loops.system).temporal;
-}, 150_000);
+}, 300_000);
 afterAll(async () => {
   await temporal.bringBack();
   await closeListeners();
