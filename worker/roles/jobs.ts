@@ -19,6 +19,7 @@ import { checkStorageRules } from '../../storage/bucket-check';
 import { auditChainPort } from '../audit-chain-port';
 import { untilNamespaceIsThere } from '../await-namespace';
 import { databaseBackupPorts } from '../database-backup-ports';
+import { drillPorts } from '../drill-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
@@ -71,6 +72,7 @@ async function main(): Promise<void> {
         databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
+        drills: drillPorts(role, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
