@@ -72,7 +72,7 @@ async function main(): Promise<void> {
         databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
-        drills: drillPorts(role, db),
+        drills: drillPorts(role, db, queues.workersOf),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../../../db/pool';
+import { SECOND_WORKER } from '../../../local/failover/worker-crash-here';
 import { startTestSystem, type TestSystem } from '../../../local/test-system';
 import { generateRegistry } from '../../../simulator/generated-registry';
 import { databaseOf, listenToSetpoints, type SeenSetpoint } from '../../e2e/support';
@@ -35,7 +36,7 @@ export async function startManyLoops(): Promise<ManyLoops> {
   );
   const db = databaseOf(system);
   try {
-    await Promise.all([system.start('api'), system.start('worker'), system.startReplica('second')]);
+    await Promise.all([system.start('api'), system.start('worker'), system.startReplica(SECOND_WORKER)]);
     await system.derms('registry', 'apply', registry);
     await system.start('simulator', ['--registry', registry, '--seed', '1']);
     const { seen } = await listenToSetpoints(system);
@@ -59,41 +60,6 @@ export async function everyLoopHasPlanned(db: Database, times: number, sinceMs =
     [sinceMs, times],
   );
   if (rows.length < FEEDERS) throw new Error(`${String(rows.length)} of ${String(FEEDERS)} loops have planned`);
-}
-
-/** The longest time between two stored cycles of a loop, from the last cycle before `fromMs` on, s; of every loop. */
-export async function longestGaps(db: Database, fromMs: number): Promise<number[]> {
-  const { rows } = await db.query<{ seconds: number }>(
-    `select max(extract(epoch from gap))::float8 as seconds from (
-       select root_feeder_id, planned_at, planned_at - lag(planned_at) over (partition by root_feeder_id order by planned_at) as gap
-         from control_cycles where planned_at > to_timestamp($1 / 1000.0) - make_interval(secs => 3 * $2)) g
-      where planned_at > to_timestamp($1 / 1000.0) group by root_feeder_id order by 1`,
-    [fromMs, INTERVAL_SECONDS],
-  );
-  return rows.map(({ seconds }) => seconds);
-}
-
-/** Nominal ticks since `fromMs`: those that a cycle stands for, those that were counted as missed, and those of neither. */
-export async function ticksSince(
-  db: Database,
-  fromMs: number,
-): Promise<{ readonly served: number; readonly missed: number; readonly lost: string[] }> {
-  const { rows } = await db.query<{ root: string; slots: number; missed: number; at: Date }>(
-    `select root_feeder_id as root, missed_ticks as missed, planned_at as at,
-            round(extract(epoch from tick_at - lag(tick_at) over (partition by root_feeder_id order by planned_at)) / $2)::int as slots
-       from control_cycles where planned_at > to_timestamp($1 / 1000.0)`,
-    [fromMs, INTERVAL_SECONDS],
-  );
-  const steps = rows.filter(({ slots }) => slots !== null);
-  return {
-    served: steps.filter(({ slots }) => slots > 0).length,
-    missed: steps.reduce((sum, { missed }) => sum + missed, 0),
-    lost: steps
-      .filter(({ slots, missed }) => missed < slots - 1)
-      .map(
-        ({ root, slots, missed, at }) => `${root} ${at.toISOString()}: ${String(slots)} on, ${String(missed)} counted`,
-      ),
-  };
 }
 
 /** Compares what was heard at the broker since `fromMs` with what Postgres says was decided; what does not agree. */
