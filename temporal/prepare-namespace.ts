@@ -1,5 +1,4 @@
-import type { Connection } from '@temporalio/client';
-import { isGrpcServiceError } from '@temporalio/client';
+import { isGrpcServiceError, type Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { FEEDER_SEARCH_ATTRIBUTE } from '../workflows/messages';
 
@@ -16,51 +15,50 @@ const RETENTION = '7 days';
 
 /**
  * Makes what an empty server lacks before anything can run on it: the namespace, and the search attribute that our
- * workflows carry. Safe to repeat and to run from several processes. @returns what it made.
+ * workflows carry; `tell` hears of each. Safe to repeat and to run from several processes.
  *
- * Rejects while Temporal does not answer, or when the namespace is not there and may not be made by us. That we may not
- * look at search attributes is no failure: who runs Temporal has made them then.
+ * Rejects while Temporal does not answer, for the moment in which what was just made is not seen everywhere, and when the
+ * namespace is not there and may not be made by us. That we may not look at search attributes is no failure: who runs
+ * Temporal has made them then.
  */
-export async function prepareNamespace(connection: Connection, namespace: string): Promise<string[]> {
-  const bounded = <T>(work: () => Promise<T>): Promise<T> =>
-    connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, work);
-  return [
-    ...(await ensureNamespace(connection, namespace, bounded)),
-    ...(await ensureSearchAttribute(connection, namespace, bounded)),
-  ];
+export async function prepareNamespace(
+  connection: Connection,
+  namespace: string,
+  tell: (made: string) => void,
+): Promise<void> {
+  const bounded: Bounded = (work) => connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, work);
+  if (await makeNamespace(connection, namespace, bounded)) tell(`namespace ${namespace}`);
+  if (await makeSearchAttribute(connection, namespace, bounded)) tell(`search attribute ${FEEDER_SEARCH_ATTRIBUTE}`);
 }
 
 type Bounded = <T>(work: () => Promise<T>) => Promise<T>;
 
-async function ensureNamespace(
-  { workflowService }: Connection,
-  namespace: string,
-  bounded: Bounded,
-): Promise<string[]> {
+/** Whether it was not there. */
+async function makeNamespace({ workflowService }: Connection, namespace: string, bounded: Bounded): Promise<boolean> {
   try {
     await bounded(() => workflowService.describeNamespace({ namespace }));
-    return [];
+    return false;
   } catch (error) {
     if (codeOf(error) !== NOT_FOUND) throw error;
   }
   try {
     const retention = msToTs(RETENTION);
     await bounded(() => workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention }));
-    return [`namespace ${namespace}`];
+    return true;
   } catch (cause) {
-    if (codeOf(cause) === ALREADY_EXISTS) return [];
+    if (codeOf(cause) === ALREADY_EXISTS) return false;
     throw new Error(`Temporal has no namespace ${namespace}, and it cannot be made`, { cause });
   }
 }
 
-async function ensureSearchAttribute(
+async function makeSearchAttribute(
   { operatorService }: Connection,
   namespace: string,
   bounded: Bounded,
-): Promise<string[]> {
+): Promise<boolean> {
   try {
     const { customAttributes } = await bounded(() => operatorService.listSearchAttributes({ namespace }));
-    if (FEEDER_SEARCH_ATTRIBUTE in customAttributes) return [];
+    if (FEEDER_SEARCH_ATTRIBUTE in customAttributes) return false;
     await bounded(() =>
       operatorService.addSearchAttributes({
         namespace,
@@ -68,10 +66,10 @@ async function ensureSearchAttribute(
         searchAttributes: { [FEEDER_SEARCH_ATTRIBUTE]: KEYWORD },
       }),
     );
-    return [`search attribute ${FEEDER_SEARCH_ATTRIBUTE}`];
+    return true;
   } catch (error) {
     const code = codeOf(error);
-    if (code === ALREADY_EXISTS || (code !== null && NOT_OURS.includes(code))) return [];
+    if (code === ALREADY_EXISTS || (code !== null && NOT_OURS.includes(code))) return false;
     throw error;
   }
 }

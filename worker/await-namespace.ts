@@ -14,8 +14,7 @@ const SAY_EVERY = 30;
 export async function untilNamespaceIsThere(connection: Connection, namespace: string, log: Logger): Promise<void> {
   for (let look = 0; ; look += 1) {
     try {
-      const made = await prepareNamespace(connection, namespace);
-      if (made.length > 0) log.warn({ made }, 'Temporal was empty: what it lacked was made');
+      await prepareNamespace(connection, namespace, sayWhatWasMade(log));
       return;
     } catch (err) {
       if (look % SAY_EVERY === 0) log.warn({ err, namespace }, 'waiting for the namespace in Temporal');
@@ -23,3 +22,10 @@ export async function untilNamespaceIsThere(connection: Connection, namespace: s
     await sleep(LOOK_EVERY_MS);
   }
 }
+
+/** A person may have meant another server. */
+export const sayWhatWasMade =
+  (log: Logger) =>
+  (made: string): void => {
+    log.warn({ made }, 'Temporal was empty: what it lacked is made');
+  };

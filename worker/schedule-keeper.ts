@@ -11,8 +11,8 @@ const CALL_TIMEOUT_MS = 5_000;
 
 export interface ScheduleKeeping {
   readonly client: Client;
-  /** Makes what an empty Temporal server lacks besides schedules; answers what that was. */
-  readonly prepare: () => Promise<readonly string[]>;
+  /** Makes what an empty Temporal server lacks besides schedules. */
+  readonly prepare: () => Promise<void>;
   readonly jobs: readonly JobScheduleWanted[];
   readonly records: ScheduleRecords;
   readonly log: Logger;
@@ -29,8 +29,7 @@ export function keepSchedules({ client, prepare, jobs, records, log }: ScheduleK
   const control = createScheduleControl(client);
   const look = async (): Promise<void> => {
     try {
-      const made = await prepare();
-      if (made.length > 0) log.warn({ made }, 'Temporal was empty: what it lacked was made');
+      await prepare();
       const pauses = await records.declare(jobs); // before Temporal makes its first tick
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
         const touched = await ensureSchedules(client, jobs, pauses);

@@ -89,7 +89,7 @@ describe('the keeper of schedules', () => {
       stop();
       stop = keepSchedules({
         ...{ client, jobs, log: testLog },
-        prepare: () => Promise.resolve([]),
+        prepare: () => Promise.resolve(),
         records: createScheduleRecords(db),
       });
     };
@@ -109,7 +109,11 @@ describe('the keeper of schedules', () => {
 
       keep([{ ...nightly, cron: '45 2 * * *' }]);
       await eventually(async () => expect(await listSpans(db, 0, 'job-nightly')).toHaveLength(2));
-      const { info, state } = await handle.describe();
+      const { info, state } = await eventually(async () => {
+        const described = await handle.describe();
+        expect(described.info.lastUpdatedAt).toBeDefined(); // written down before Temporal is told
+        return described;
+      });
       const spans = await listSpans(db, 0, 'job-nightly');
       const changedAtMs = spans[1]!.fromMs;
       expect(spans).toMatchObject([

@@ -26,7 +26,7 @@ import { loadJobs } from '../../jobs/runner/load-jobs';
 import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
-import { untilNamespaceIsThere } from '../await-namespace';
+import { sayWhatWasMade, untilNamespaceIsThere } from '../await-namespace';
 import { withControlMetrics } from '../control-metrics';
 import { guardAgainstEmergencyStop, type EmergencyGuard } from '../emergency-guard';
 import { observePlans } from '../plan-metrics';
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
     'schedules',
     keepSchedules({
       client,
-      prepare: () => prepareNamespace(clientConnection, settings.TEMPORAL_NAMESPACE),
+      prepare: () => prepareNamespace(clientConnection, settings.TEMPORAL_NAMESPACE, sayWhatWasMade(log)),
       jobs: schedules,
       records: createScheduleRecords(db),
       log,
