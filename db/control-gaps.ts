@@ -19,7 +19,8 @@ export async function controlGaps(db: Queryable, sinceMs: number): Promise<LoopG
     `with steps as (
        select root_feeder_id, interval_seconds, planned_at, missed_ticks,
               extract(epoch from planned_at - lag(planned_at) over loop)::float8 as gap,
-              round(extract(epoch from tick_at - lag(tick_at) over loop) / interval_seconds)::int as slots
+              case when lag(interval_seconds) over loop = interval_seconds
+                   then round(extract(epoch from tick_at - lag(tick_at) over loop) / interval_seconds)::int else 1 end as slots
          from control_cycles where planned_at > to_timestamp($1 / 1000.0) - interval '30 minutes'
        window loop as (partition by root_feeder_id order by planned_at))
      select root_feeder_id as "rootFeederId", max(interval_seconds)::int as "intervalSeconds",

@@ -3,7 +3,7 @@ import { controlGaps, isCycleStored, newestCycles, stuckSetpoints, type NewestCy
 import type { Database } from '../../db/pool';
 import { setpointTtlSeconds } from '../../domain/setpoint-life';
 import type { CanaryProbe } from '../canary';
-import { DrillRefused, type Drill, type Finding } from '../drill';
+import { DrillRefused, type Drill, type DrillTools, type Finding } from '../drill';
 import type { WorkerActs, WorkerScenario } from './acts';
 
 export interface WorkerCrashOptions {
@@ -49,7 +49,7 @@ export async function workerCrash({ scenario, acts, database }: WorkerCrashOptio
     async aftermath(tools) {
       await acts.bringBack(tools);
       tools.step('as many workers run as before');
-      return [...(await gapsOfLoops(database, brokenAtMs, tools.figure)), await setpointsOnTheirWay(database)];
+      return [...(await gapsOfLoops(database, brokenAtMs, tools)), await setpointsOnTheirWay(database)];
     },
     recover: () => Promise.resolve(), // a worker that is gone is started again by what runs it
   };
@@ -90,20 +90,16 @@ function roundsOfCycles(database: Database, intervalMs: number): CanaryProbe {
   };
 }
 
-async function gapsOfLoops(
-  database: Database,
-  sinceMs: number,
-  figure: (name: string, value: number) => void,
-): Promise<Finding[]> {
+async function gapsOfLoops(database: Database, sinceMs: number, tools: DrillTools): Promise<Finding[]> {
   const gaps = await controlGaps(database, sinceMs);
   const late = gaps.filter(
     ({ intervalSeconds, longestGapSeconds }) =>
       longestGapSeconds > GAP_INTERVALS * Math.max(SHORTEST_PROMISED_SECONDS, intervalSeconds),
   );
   const uncounted = gaps.filter(({ uncountedTicks }) => uncountedTicks > 0);
-  figure('loops', gaps.length);
-  figure('longestGapSeconds', Math.max(0, ...gaps.map(({ longestGapSeconds }) => longestGapSeconds)));
-  figure(
+  tools.figure('loops', gaps.length);
+  tools.figure('longestGapSeconds', Math.max(0, ...gaps.map(({ longestGapSeconds }) => longestGapSeconds)));
+  tools.figure(
     'missedTicks',
     gaps.reduce((sum, { missedTicks }) => sum + missedTicks, 0),
   );

@@ -72,7 +72,7 @@ async function main(): Promise<void> {
         databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
-        drills: drillPorts(role, db, queues.workersOf),
+        drills: drillPorts(role, db, (queue) => queues.workersOf(queue)),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -202,9 +202,7 @@ it.each(readDegradedTable().map((row) => [row.away.join(', ') || 'nothing', row]
     await liftWhatTheBrokerHolds();
     const { 'Emergency stop': stop, ...cells } = row.cells;
     await Promise.all(
-      COLUMNS.filter((column) => column !== 'Emergency stop').map((column) =>
-        becomes(column, cells[column as keyof typeof cells]),
-      ),
+      COLUMNS.filter((column) => column !== 'Emergency stop').map((column) => becomes(column, cells[column])),
     );
     await becomes('Emergency stop', stop); // after the others: it changes what control does
     await whatHoldsInEveryRow();
