@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
 import type { PostgresLogin } from '../../config/postgres-url';
 import { readNodeState } from '../../db/node-state';
+import { destroySocket } from '../../db/pool-client';
 import { postgresTls } from '../../tls/postgres-tls';
 
 /** Where a node itself answers, past every router, and a role that may promote and fence it. */
@@ -35,16 +36,10 @@ export async function openSession(node: PostgresLogin): Promise<Client> {
   try {
     await client.connect();
   } catch (error) {
-    endSession(client);
+    destroySocket(client);
     throw error;
   }
   return client;
-}
-
-/** At once: a server that hangs would never say goodbye. */
-export function endSession(client: Client): void {
-  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }; // no public way in pg 8
-  connection?.stream?.destroy();
 }
 
 /** One session for the time of `work`. */
@@ -53,7 +48,7 @@ export async function onNode<T>(node: PostgresLogin, work: (client: Client) => P
   try {
     return await work(client);
   } finally {
-    endSession(client);
+    destroySocket(client);
   }
 }
 

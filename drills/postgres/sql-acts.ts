@@ -1,11 +1,11 @@
 import type { Client } from 'pg';
 import { readNodeState } from '../../db/node-state';
+import { destroySocket } from '../../db/pool-client';
 import { runActCommand } from '../act-command';
 import type { DrillTools } from '../drill';
 import type { FailoverScenario, PostgresActs } from './acts';
 import { watchConnections, type ConnectionPeak } from './connection-peak';
 import {
-  endSession,
   fence,
   onNode,
   openSession,
@@ -75,8 +75,8 @@ export function sqlActs(options: SqlActsOptions): PostgresActs {
       await until(() => leadsTo(direct, next), ROUTED_MS, `${direct.name} did not lead to ${standby.name}`);
     } finally {
       await pooler?.resume();
-      endSession(old);
-      endSession(next);
+      destroySocket(old);
+      destroySocket(next);
     }
     tools.step('new sessions reach it, and the pooler goes on');
   };
