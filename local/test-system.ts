@@ -201,7 +201,9 @@ async function startPooledFront(
   });
   return {
     env: { DB_HOST: host, DB_PORT: String(port) },
-    stop: async () => void (await child.stop({ graceMs: 1_000 })),
+    stop: async () => {
+      await child.stop({ graceMs: 1_000 });
+    },
   };
 }
 
