@@ -27,7 +27,7 @@ import { readArchiver } from '../db/archiver';
 import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
-import { connectForRequests } from '../temporal/client-connection';
+import { connectLazily } from '../temporal/client-connection';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { registerCertificateMetrics } from '../tls/certificate-metrics';
@@ -290,7 +290,7 @@ interface Temporal {
 }
 
 function openTemporal(settings: Settings, secrets: Secrets, shutdown: ShutdownList): Temporal {
-  const connection = connectForRequests(temporalAccess(settings, secrets));
+  const connection = connectLazily(temporalAccess(settings, secrets));
   shutdown.add('Temporal', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v4 as uuidv4, v5 as uuidv5 } from 'uuid';
-import { emergencyStopMessage, type HeldEmergencyStop } from '../contracts/emergency-stop';
+import { emergencyStopMessage, parseEmergencyStop, type HeldEmergencyStop } from '../contracts/emergency-stop';
 import { isRefusal } from '../contracts/envelope';
 import { parseSetpoint, setpointMessage, type ReceivedSetpoint } from '../contracts/setpoint';
 import { DEVICE_TYPES, ID_PATTERN, topics, type Topics } from '../contracts/topics';
@@ -61,7 +61,8 @@ const ALLOCATOR = 'emergency-stop';
 /**
  * Stops a fleet without Postgres and without Temporal: the broker is given the stop to hold, and each device its safe
  * setpoint: those that the broker retains a setpoint of, those that speak meanwhile, those that the caller names.
- * Another setpoint that arrives while we listen is answered with ours.
+ * Another setpoint that arrives while we listen is answered with ours, until the broker holds another stop or none: one
+ * that was lifted or replaced has nothing to say any more.
  */
 export function stopFleet(
   broker: BrokerOptions & { readonly prefix: string },
@@ -116,6 +117,7 @@ class FleetStopRun {
   private readonly toTell = new Set<string>();
   private readonly told = new Set<string>();
   private lastHeardAt = 0;
+  private isReplaced = false;
 
   constructor(
     private readonly broker: BrokerOptions & { readonly prefix: string },
@@ -171,6 +173,10 @@ class FleetStopRun {
 
   private async listen({ client }: BrokerConnection): Promise<void> {
     client.on('message', (topic, payload) => {
+      if (topic === this.topics.emergencyStop) {
+        this.isReplaced ||= !this.isOurs(payload);
+        return;
+      }
       const [kind, deviceType, deviceId] = topic.slice(this.broker.prefix.length + 1).split('/');
       const device = deviceOf(deviceType, deviceId);
       if (device === null) return;
@@ -178,10 +184,17 @@ class FleetStopRun {
       else this.hearSetpoint(device, payload);
     });
     await connected(client);
-    const granted = await client.subscribeAsync([this.topics.setpointsFilter, this.topics.telemetryFilter], { qos: 1 });
+    const { emergencyStop, setpointsFilter, telemetryFilter } = this.topics;
+    const granted = await client.subscribeAsync([emergencyStop, setpointsFilter, telemetryFilter], { qos: 1 });
     if (granted.some(({ qos }) => qos > 1))
       throw new DermsError('BROKER_UNAVAILABLE', 'the broker does not let us hear which devices there are');
     this.lastHeardAt = performance.now();
+  }
+
+  private isOurs(payload: Buffer): boolean {
+    if (payload.length === 0) return false;
+    const held = parseEmergencyStop(payload);
+    return !isRefusal(held) && held.stopId === this.order.stop.stopId;
   }
 
   private hear(device: Known, fromRegistry: boolean): void {
@@ -206,7 +219,7 @@ class FleetStopRun {
   }
 
   private async publishUntil(publisher: SetpointPublisher, isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
+    while (!this.isReplaced && !isOver()) {
       await this.publishWaiting(publisher);
       await sleep(LOOK_EVERY_MS);
     }

@@ -501,6 +501,12 @@ export const settings = {
     .default(false)
     .describe('true: the program carries out a planned switchover too (`planned`), instead of SQL.'),
 
+  WORKER_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'JSON list of a program and its first arguments: given `crash` it kills one worker, not the one that runs the drill; given `ready` it waits until as many run as before. Without it no crash of a worker is drilled.',
+    ),
+
   RESTORE_TARGET_URL: postgresUrl()
     .optional()
     .describe(

@@ -10,6 +10,8 @@ export interface CanaryProbe {
   missing(acknowledged: readonly number[]): Promise<readonly number[]>;
   /** Pause between two calls, ms. */
   readonly everyMs: number;
+  /** Writes acknowledged in a row that say all is well, and how long that may take; default 20 within 15 s. */
+  readonly enough?: { readonly writes: number; readonly withinMs: number };
   /** Closes what it has open and removes what it wrote. */
   close(): Promise<void>;
 }

@@ -2,6 +2,8 @@
 export interface MetricsPage {
   /** The series of a name added up; undefined where there is none. */
   sum(name: string): number | undefined;
+  /** The least of the series of a name; undefined where there is none. */
+  least(name: string): number | undefined;
   /** The labels' text of each series of a name that has this value: `feeder="feeder-a"`. */
   having(name: string, value: number): readonly string[];
 }
@@ -18,6 +20,10 @@ export function parseMetricsPage(text: string): MetricsPage {
     sum(name) {
       const found = of(name);
       return found.length === 0 ? undefined : found.reduce((total, { value }) => total + value, 0);
+    },
+    least(name) {
+      const found = of(name);
+      return found.length === 0 ? undefined : Math.min(...found.map(({ value }) => value));
     },
     having: (name, value) =>
       of(name)

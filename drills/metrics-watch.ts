@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMetricsPage, type MetricsPage } from './metrics-page';
 
-/** What a gauge of the real `/metrics` has shown, each with its time. */
+/** What a gauge of the real `/metrics` has shown, each with its time; of several series the least counts. */
 export interface GaugeSeen {
   /** When it was first seen at 0; null: never. */
   readonly downAt: string | null;
@@ -41,7 +41,7 @@ export function watchMetrics(url: string, gauge: string): MetricsWatch {
       failedScrapes += 1; // told in the report
       return;
     }
-    const value = page.sum(gauge);
+    const value = page.least(gauge);
     const at = new Date().toISOString();
     if (value === 0) {
       downAt ??= at;
@@ -57,7 +57,7 @@ export function watchMetrics(url: string, gauge: string): MetricsWatch {
 
   return {
     latest: () => page,
-    value: () => page?.sum(gauge),
+    value: () => page?.least(gauge),
     seen: () => ({ downAt, upAgainAt, scrapes, failedScrapes }),
     async stop() {
       stopped = true;

@@ -23,11 +23,8 @@ export interface DrillOrder {
 }
 
 const OFFLINE_DEVICES = 'derms_control_loop_offline_devices';
-/** Of undisturbed writing before the act. */
-const CALM_WRITES = 20;
-const CALM_WITHIN_MS = 15_000;
-/** Writes in a row that say it is back. */
-const BACK_WRITES = 20;
+/** Of undisturbed writing before the act, and of what says that it is back. */
+const ENOUGH = { writes: 20, withinMs: 15_000 };
 /** The health monitor looks each second: what the act has left is on the page by then, ms. */
 const SETTLE_MS = 2_500;
 const LOOK_EVERY_MS = 50;
@@ -94,7 +91,8 @@ async function measure(drill: Drill, { metricsUrl }: DrillSurroundings, tools: D
   const canary = startCanary(drill.canary);
   try {
     tools.step('calm: the canary writes and reads');
-    if (!(await until(() => canary.acknowledged() >= CALM_WRITES && watch.value() === 1, CALM_WITHIN_MS, tools.signal)))
+    const { writes, withinMs } = drill.canary.enough ?? ENOUGH;
+    if (!(await until(() => canary.acknowledged() >= writes && watch.value() === 1, withinMs, tools.signal)))
       throw new DrillRefused(['the canary could not write, or the gauge was not 1, before anything was done']);
     const before = offlineDevices(watch.latest());
     let notBack: readonly string[];
@@ -132,12 +130,12 @@ interface Recovering {
 
 /** What is not back within the budget's time, a sentence each. */
 async function recovered(
-  { drill: { budget, gauge }, canary, watch, before }: Recovering,
+  { drill: { budget, gauge, canary: probe }, canary, watch, before }: Recovering,
   tools: DrillTools,
 ): Promise<readonly string[]> {
   const began = performance.now();
   const left = (): number => Math.max(0, budget.recoveryMs - (performance.now() - began));
-  const wanted = canary.acknowledged() + BACK_WRITES;
+  const wanted = canary.acknowledged() + (probe.enough ?? ENOUGH).writes;
   const within = `within ${String(budget.recoveryMs)} ms of the act`;
   if (!(await until(() => canary.acknowledged() >= wanted, left(), tools.signal)))
     return [`writes were not acknowledged again ${within}`];

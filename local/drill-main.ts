@@ -7,7 +7,9 @@ import type { DrillReport } from '../drills/drill';
 import { readMetricsPage } from '../drills/metrics-page';
 import { runPostgresFailoverHere } from './failover/postgres-failover-here';
 import { startPostgresLaboratory } from './failover/laboratory';
+import { runWorkerCrashHere, SECOND_WORKER } from './failover/worker-crash-here';
 import { DEMO_REGISTRY } from './stack';
+import { startTestSystem, type TestSystem } from './test-system';
 import { repositoryRoot } from './toolchain';
 
 // `npm run drill -- postgres-failover`: a drill on a system of its own, with everything real, thrown away afterwards.
@@ -15,6 +17,7 @@ import { repositoryRoot } from './toolchain';
 const USAGE = `npm run drill -- DRILL [--scenario NAME] [--asynchronous] [--json]
 
   postgres-failover   planned, crash, hung (default: all three, one after the other)
+  worker-crash        one of two workers is killed
 
 Exit code 0: passed, 3: failed, 1: could not be carried out.
 `;
@@ -31,11 +34,13 @@ async function main(): Promise<number> {
     },
   });
   const scenarios = scenariosOf(values.scenario);
-  if (positionals.join() !== 'postgres-failover' || scenarios === null) {
+  const drill = positionals.join();
+  if ((drill !== 'postgres-failover' && drill !== 'worker-crash') || scenarios === null) {
     process.stderr.write(USAGE);
     return EXIT.usage;
   }
-  const reports = await drillPostgres(scenarios, !values.asynchronous);
+  const reports =
+    drill === 'worker-crash' ? [await drillWorkers()] : await drillPostgres(scenarios, !values.asynchronous);
   for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : told(report));
   return reports.every(({ verdict }) => verdict === 'passed') ? EXIT.passed : EXIT.failed;
 }
@@ -46,23 +51,48 @@ function scenariosOf(asked: string | undefined): readonly FailoverScenario[] | n
   return found === undefined ? null : [found];
 }
 
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const orderHere = () => ({
+  ...{ runId: randomUUID(), signal: new AbortController().signal },
+  onStep: (note: string) => {
+    say(`  ${note}`);
+  },
+});
+
+async function drillWorkers(): Promise<DrillReport> {
+  say('PostgreSQL, broker, Temporal, an API and two workers are started');
+  const system = await startTestSystem();
+  try {
+    await Promise.all([system.start('api'), system.start('worker'), system.startReplica(SECOND_WORKER)]);
+    await furnish(system);
+    say('\nworker-crash');
+    return await runWorkerCrashHere(system, orderHere());
+  } finally {
+    await system.stop();
+  }
+}
+
+/** A fleet under control. */
+async function furnish(system: TestSystem): Promise<void> {
+  const registry = join(repositoryRoot(), DEMO_REGISTRY);
+  await system.derms('registry', 'apply', registry);
+  await system.start('simulator', ['--registry', registry, '--seed', '1']);
+  await untilCalm(`${system.apiUrl}/metrics`);
+}
+
 async function drillPostgres(scenarios: readonly FailoverScenario[], synchronous: boolean): Promise<DrillReport[]> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
   say('a primary, a standby, PgBouncer, HAProxy, broker, Temporal and our own programs are started');
   const laboratory = await startPostgresLaboratory({ synchronous });
-  const registry = join(repositoryRoot(), DEMO_REGISTRY);
   const reports: DrillReport[] = [];
   try {
     await Promise.all([laboratory.system.start('api'), laboratory.system.start('worker')]);
-    await laboratory.system.derms('registry', 'apply', registry);
-    await laboratory.system.start('simulator', ['--registry', registry, '--seed', '1']);
-    await untilCalm(`${laboratory.system.apiUrl}/metrics`);
+    await furnish(laboratory.system);
     for (const scenario of scenarios) {
       say(`\npostgres-failover, ${scenario}`);
       reports.push(
         await runPostgresFailoverHere(laboratory, {
-          ...{ scenario, synchronous, runId: randomUUID(), signal: new AbortController().signal },
-          onStep: (note) => say(`  ${note}`),
+          ...{ scenario, synchronous },
+          ...orderHere(),
         }),
       );
     }

@@ -31,7 +31,12 @@ export interface TestStackOptions {
   readonly postgresSettings?: Readonly<Record<string, string | number | boolean>>;
   readonly mosquittoConfig?: readonly string[];
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  /** Where Temporal keeps its data: lost when it ends (default), or in a file of the folder, as in production. */
+  readonly temporalData?: 'memory' | 'file';
 }
+
+/** Of a stack that keeps Temporal's data. */
+export const temporalFile = (folder: string): string => join(folder, 'temporal.db');
 
 const PREFIX = 'derms-test-';
 const CLUSTERS = ['postgres', 'postgres-b'];
@@ -65,6 +70,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     recorded(
       startTemporal({
         headless: true,
+        ...(options.temporalData === 'file' && { dbFile: temporalFile(folder) }),
         logFile: join(folder, 'temporal.log'),
         dynamicConfig: options.dynamicConfig ?? {},
       }),

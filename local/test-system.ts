@@ -27,6 +27,12 @@ export interface TestSystem {
   readonly environments: Awaited<ReturnType<typeof environmentsOf>>;
   /** Starts a program and returns when it is ready; `args` are the simulator's. */
   start(program: ProgramName, args?: readonly string[]): Promise<ChildProcess>;
+  /** Starts a program and returns at once: it may wait for something that is away. */
+  begin(program: ProgramName): Promise<ChildProcess>;
+  /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
+  startReplica(instanceId: string): Promise<ChildProcess>;
+  /** The running process of such a worker. */
+  replica(instanceId: string): ChildProcess;
   /** The running process of a program. */
   running(program: ProgramName): ChildProcess;
   /** Runs the command line to its end; throws with the end of its log when that is not exit code 0. */
@@ -82,7 +88,7 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     temporal: stack.temporal.port,
     temporalUi: stack.temporal.port + 1_000,
     api: await freePort(),
-    metrics: (await choosePortRange(METRICS_PORTS, METRICS_FROM + Math.floor(Math.random() * METRICS_SPREAD))).port,
+    metrics: await metricsPorts(),
   };
   const secrets: LocalSecrets = {
     ...localSecrets(join(stack.folder, 'secrets.json')),
@@ -106,7 +112,16 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     simulator: with_({ ...base.simulator, ...broker }),
   };
   const running = new Map<ProgramName, ChildProcess>();
-  const readyUrls = readyUrlsOf(ports, (environments.worker['WORKER_ROLES'] ?? '').split(','));
+  const replicas = new Map<string, ChildProcess>();
+  const replicaPorts = new Map<string, number>();
+  const readyUrls = readyUrlsOf(ports, rolesOf(environments.worker));
+  const programOf = (name: ProgramName) => ({
+    name,
+    script: join(dist, name, 'main.js'),
+    env: environments[name],
+    cwd: stack.folder,
+    logFile: join(stack.folder, `${name}.log`),
+  });
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
@@ -125,17 +140,37 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     secrets,
     environments,
     async start(name, args = []) {
-      const program = await startProgram({
-        name,
-        script: join(dist, name, 'main.js'),
-        args,
-        env: environments[name],
-        cwd: stack.folder,
-        logFile: join(stack.folder, `${name}.log`),
-        readyUrls: readyUrls[name],
-      });
+      const program = await startProgram({ ...programOf(name), args, readyUrls: readyUrls[name] });
       running.set(name, program);
       return program;
+    },
+    async begin(name) {
+      const program = await startProgram({ ...programOf(name), readyUrls: [] });
+      running.set(name, program);
+      return program;
+    },
+    async startReplica(instanceId) {
+      const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
+      replicaPorts.set(instanceId, metrics);
+      const program = programOf('worker');
+      const replica = await startProgram({
+        ...program,
+        env: {
+          ...program.env,
+          INSTANCE_ID: instanceId,
+          METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
+          TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
+        },
+        logFile: join(stack.folder, `worker-${instanceId}.log`),
+        readyUrls: readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker,
+      });
+      replicas.set(instanceId, replica);
+      return replica;
+    },
+    replica(instanceId) {
+      const replica = replicas.get(instanceId);
+      if (replica === undefined) throw new Error(`no worker ${instanceId} was started`);
+      return replica;
     },
     running(name) {
       const program = running.get(name);
@@ -145,7 +180,8 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     derms: (...args) => once('derms', 'cli/main.js', args, environments.cli),
     signIn: (user) => signIn(apiUrl(ports), user, secrets.users[user]),
     async stop() {
-      for (const program of ['simulator', 'worker', 'api'] as const) await running.get(program)?.stop();
+      await Promise.all([running.get('simulator')?.stop(), ...[...replicas.values()].map((replica) => replica.stop())]);
+      for (const program of ['worker', 'api'] as const) await running.get(program)?.stop();
       await front?.stop();
       await stack.stop();
     },
@@ -164,6 +200,11 @@ function fromFiles(stack: TestStack, environment: Environment): Environment {
     }),
   );
 }
+
+const metricsPorts = async (): Promise<number> =>
+  (await choosePortRange(METRICS_PORTS, METRICS_FROM + Math.floor(Math.random() * METRICS_SPREAD))).port;
+
+const rolesOf = (worker: Environment): readonly string[] => (worker['WORKER_ROLES'] ?? '').split(',');
 
 /** `DERMS_TEST_THROUGH_PGBOUNCER=1`: our programs go through a pooler in transaction mode, migrations and dumps past it. */
 const pooledWhenAsked = (): TestSystemOptions['front'] =>

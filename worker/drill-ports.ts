@@ -5,14 +5,18 @@ import type { Settings } from '../config/schema';
 import { liveDispatches, recordDrill } from '../db/drill-reports';
 import { openDatabase, type Database } from '../db/pool';
 import type { DrillName } from '../domain/drills';
+import { runActCommand } from '../drills/act-command';
 import { nodeLogin } from '../drills/postgres/node';
 import { pgBouncer } from '../drills/postgres/pooler';
 import { postgresFailover } from '../drills/postgres/postgres-failover';
 import { FAILOVER_SCENARIOS, type PostgresActs } from '../drills/postgres/acts';
 import { sqlActs } from '../drills/postgres/sql-acts';
 import type { DrillReport } from '../drills/drill';
+import { WORKER_SCENARIOS } from '../drills/workers/acts';
+import { workerCrash } from '../drills/workers/worker-crash';
 import { runDrill, type DrillSurroundings } from '../drills/run-drill';
 import type { DrillPort } from '../jobs/runner/ports';
+import { TASK_QUEUES } from '../workflows/messages';
 import type { RoleProcess } from './role-process';
 
 /** A drill with all around it is over by then, s: what begins before that is in its way. */
@@ -21,18 +25,48 @@ const DRILL_SECONDS = 600;
 const RECORD_WITHIN_MS = 60_000;
 /** Of the canary, ms: what hangs must not hang it. */
 const CANARY_TIMEOUT_MS = 2_000;
+/** An orchestrator may take a minute to have a worker ready again, ms. */
+const WORKER_COMMAND_WITHIN_MS = 120_000;
 
 type Role = Pick<RoleProcess, 'settings' | 'secrets' | 'log'>;
 
 /** Joins the drills to this deployment; a sentence where it lacks something for one. */
-export const drillPorts = (role: Role, db: Database): Readonly<Record<DrillName, DrillPort | string>> => ({
+export const drillPorts = (
+  role: Role,
+  db: Database,
+  workersOf: (queue: string) => Promise<number>,
+): Readonly<Record<DrillName, DrillPort | string>> => ({
   'postgres-failover': postgresFailoverPort(role, db),
   'mqtt-failover': 'no drill of the broker is configured',
-  'worker-crash': 'no drill of the workers is configured',
+  'worker-crash': workerCrashPort(role, db, () => workersOf(TASK_QUEUES.control)),
 });
 
+function workerCrashPort(role: Role, db: Database, workers: () => Promise<number>): DrillPort | string {
+  const { WORKER_DRILL_COMMAND: words } = role.settings;
+  if (words === undefined) return 'WORKER_DRILL_COMMAND is not set: nobody may kill a worker';
+  const run = (word: string, signal: AbortSignal): Promise<void> =>
+    runActCommand({ words, withinMs: WORKER_COMMAND_WITHIN_MS }, [word], signal);
+  return {
+    async run({ scenario, ...order }) {
+      const known = WORKER_SCENARIOS.find((name) => name === scenario);
+      if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
+      const drill = await workerCrash({
+        scenario: known,
+        acts: {
+          workers,
+          crash: ({ signal }) => run('crash', signal),
+          bringBack: ({ signal }) => run('ready', signal),
+        },
+        database: canaryDatabase(role),
+      });
+      return runDrill(drill, drillSurroundings(role.settings, db), order);
+    },
+    recover: () => Promise.resolve(), // a worker that is gone is started again by what runs it
+  };
+}
+
 function postgresFailoverPort(role: Role, db: Database): DrillPort | string {
-  const { settings, secrets, log } = role;
+  const { settings, secrets } = role;
   const { POSTGRES_DRILL_NODES: nodes } = settings;
   if (nodes === undefined) return 'POSTGRES_DRILL_NODES is not set: nobody may promote a standby';
   const logins = nodes.map((url) => nodeLogin(accessOf(url)));
@@ -51,16 +85,7 @@ function postgresFailoverPort(role: Role, db: Database): DrillPort | string {
     async run({ scenario, ...order }) {
       const known = FAILOVER_SCENARIOS.find((name) => name === scenario);
       if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
-      const database = openDatabase(
-        {
-          ...databaseAccess(settings, secrets),
-          poolSize: 2,
-          connectTimeoutMs: CANARY_TIMEOUT_MS,
-          queryTimeoutMs: CANARY_TIMEOUT_MS,
-          applicationName: 'derms-drill-canary',
-        },
-        log,
-      );
+      const database = canaryDatabase(role);
       const drill = postgresFailover({
         ...{ scenario: known, runId: order.runId, acts: actsOf(order.runId), database },
         synchronous: await commitsWaitForStandby(db),
@@ -74,6 +99,18 @@ function postgresFailoverPort(role: Role, db: Database): DrillPort | string {
     },
   };
 }
+
+const canaryDatabase = ({ settings, secrets, log }: Role): Database =>
+  openDatabase(
+    {
+      ...databaseAccess(settings, secrets),
+      poolSize: 2,
+      connectTimeoutMs: CANARY_TIMEOUT_MS,
+      queryTimeoutMs: CANARY_TIMEOUT_MS,
+      applicationName: 'derms-drill-canary',
+    },
+    log,
+  );
 
 /** What every drill of this deployment stands in. */
 export const drillSurroundings = (

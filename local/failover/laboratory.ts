@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { openDatabase, type Database } from '../../db/pool';
-import { createLogger } from '../../observability/logger';
+import type { Database } from '../../db/pool';
 import { removeDataFolder } from '../../servers/postgres-data';
 import type { Environment } from '../environments';
 import { startTestSystem, type TestSystem } from '../test-system';
+import { openApplicationDatabase } from './application-database';
 import { startDatabaseFront, type DatabaseFront } from './database-front';
 import { makePair, PAIR_SETTINGS, type PostgresPair } from './postgres-pair';
 
@@ -22,8 +22,6 @@ export interface LaboratoryOptions {
   readonly synchronous?: boolean;
   readonly env?: Environment;
 }
-
-const CANARY_TIMEOUT_MS = 2_000;
 
 /** Servers and schema; none of our programs run yet. */
 export async function startPostgresLaboratory(options: LaboratoryOptions = {}): Promise<PostgresLaboratory> {
@@ -54,19 +52,9 @@ export async function startPostgresLaboratory(options: LaboratoryOptions = {}): 
     },
   });
   if (pair === undefined || front === undefined) throw new Error('the front was not made'); // it was, above
-  const log = createLogger({ service: 'derms', role: 'laboratory', level: 'silent', pretty: false });
-  const { DB_HOST: host = '', DB_PORT: port, DB_NAME: database = '' } = system.environments.worker;
-  const { DB_USER: user = '', DB_PASSWORD: password = '' } = system.environments.worker;
   return {
     ...{ system, pair, front },
-    openApplicationDatabase: ({ timeoutMs = CANARY_TIMEOUT_MS, poolSize = 2 } = {}) =>
-      openDatabase(
-        {
-          ...{ host, port: Number(port), database, user, password, poolSize },
-          ...{ connectTimeoutMs: timeoutMs, queryTimeoutMs: timeoutMs, applicationName: 'laboratory' },
-        },
-        log,
-      ),
+    openApplicationDatabase: (limits) => openApplicationDatabase(system, limits),
     stop: () => system.stop(),
   };
 }

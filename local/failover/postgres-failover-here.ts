@@ -1,10 +1,10 @@
-import { liveDispatches, recordDrill } from '../../db/drill-reports';
 import type { DrillReport } from '../../drills/drill';
 import type { FailoverScenario } from '../../drills/postgres/acts';
 import { postgresFailover } from '../../drills/postgres/postgres-failover';
 import { runDrill, type DrillOrder } from '../../drills/run-drill';
 import { laboratoryActs } from './laboratory-acts';
 import type { PostgresLaboratory } from './laboratory';
+import { surroundingsHere } from './surroundings-here';
 
 export interface FailoverHere extends DrillOrder {
   readonly scenario: FailoverScenario;
@@ -25,16 +25,7 @@ export async function runPostgresFailoverHere(
       acts: laboratoryActs({ runId: order.runId, pair, front }),
       database: laboratory.openApplicationDatabase(),
     });
-    const surroundings = {
-      metricsUrl: `${system.apiUrl}/metrics`,
-      guardFacts: async () => ({
-        deployment: 'development' as const,
-        allowedInProduction: false,
-        liveDispatches: await liveDispatches(records, 600),
-      }),
-      record: (report: DrillReport) => recordDrill(records, report),
-    };
-    return await runDrill(drill, surroundings, order);
+    return await runDrill(drill, surroundingsHere(system, records), order);
   } finally {
     await records.close();
   }

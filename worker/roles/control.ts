@@ -20,11 +20,13 @@ import { setpointTtlSeconds } from '../../domain/setpoint-life';
 import { connectLazily } from '../../temporal/client-connection';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobRunStarter } from '../../temporal/job-run-starter';
+import { prepareNamespace } from '../../temporal/prepare-namespace';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
+import { sayWhatWasMade, untilNamespaceIsThere } from '../await-namespace';
 import { withControlMetrics } from '../control-metrics';
 import { guardAgainstEmergencyStop, type EmergencyGuard } from '../emergency-guard';
 import { observePlans } from '../plan-metrics';
@@ -49,6 +51,7 @@ async function main(): Promise<void> {
   const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+  await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);
 
   const setpoints = createSetpointStore(db);
   const broker = brokerAccess(settings, secrets);
@@ -98,7 +101,16 @@ async function main(): Promise<void> {
     activities: withControlMetrics(activities, registry),
     maxConcurrentActivities: MAX_CONCURRENT_ACTIVITIES,
   });
-  shutdown.add('schedules', keepSchedules(client, schedules, createScheduleRecords(db), log));
+  shutdown.add(
+    'schedules',
+    keepSchedules({
+      client,
+      prepare: () => prepareNamespace(clientConnection, settings.TEMPORAL_NAMESPACE, sayWhatWasMade(log)),
+      jobs: schedules,
+      records: createScheduleRecords(db),
+      log,
+    }),
+  );
   missing.delete('Temporal');
   log.info('ready');
 }

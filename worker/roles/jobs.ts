@@ -17,6 +17,7 @@ import { startSealer } from '../../audit/sealer';
 import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
 import { auditChainPort } from '../audit-chain-port';
+import { untilNamespaceIsThere } from '../await-namespace';
 import { databaseBackupPorts } from '../database-backup-ports';
 import { drillPorts } from '../drill-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
   const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+  await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);
 
   const queues = createJobQueues(client);
 
@@ -74,7 +76,7 @@ async function main(): Promise<void> {
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
         secrets: secretsPort(db, teller),
-        drills: drillPorts(role, db),
+        drills: drillPorts(role, db, (queue) => queues.workersOf(queue)),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,
