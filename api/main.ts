@@ -126,7 +126,8 @@ async function main(): Promise<void> {
     () => readAuditFigures(probes),
     () => performance.now(),
   );
-  registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
+  // Before the broker's: the gauge has one owner, who probes.
+  registerHealthMetrics(registry, monitor, () => broker?.connected ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
   const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
   await monitor.start();
