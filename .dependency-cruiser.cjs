@@ -12,6 +12,7 @@ const FOLDERS = [
   'storage',
   'backups',
   'audit',
+  'drills',
   'jobs',
   'config',
   'observability',
@@ -32,7 +33,8 @@ const MAY_IMPORT = {
   tls: ['observability'],
   workflows: ['domain'],
   activities: ['domain', 'contracts', 'jobs'],
-  jobs: ['domain', 'contracts', 'storage', 'backups', 'audit'],
+  jobs: ['domain', 'contracts', 'storage', 'backups', 'audit', 'drills'],
+  drills: ['domain', 'contracts', 'db', 'broker', 'config', 'observability', 'tls'],
   audit: ['domain', 'db', 'storage', 'config', 'observability'],
   storage: ['domain', 'config'],
   backups: ['domain', 'contracts', 'servers', 'storage', 'config', 'observability', 'tls'],
@@ -44,7 +46,7 @@ const MAY_IMPORT = {
   simulator: ['domain', 'contracts', 'config', 'observability', 'tls'],
   cli: ['contracts', 'config', 'domain', 'storage', 'backups', 'broker', 'observability', 'tls', 'temporal'],
   servers: [],
-  local: ['config', 'servers'],
+  local: ['config', 'servers', 'drills', 'db', 'observability'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
@@ -68,7 +70,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|config|observability|tls|worker|simulator|servers|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|drills|config|observability|tls|worker|simulator|servers|local|cli|bench|test)/',
       },
     },
     {

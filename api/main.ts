@@ -10,6 +10,7 @@ import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
+import { readLastDrills } from '../db/drill-reports';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
@@ -35,6 +36,7 @@ import { registerAuthMetrics } from './health/auth-metrics';
 import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
+import { registerDrillMetrics } from './health/drill-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
 import { createStreamPlaces } from './stream-places';
@@ -119,6 +121,11 @@ async function main(): Promise<void> {
   registerRestoreMetrics(
     registry,
     () => readLastDrill(probes),
+    () => performance.now(),
+  );
+  registerDrillMetrics(
+    registry,
+    () => readLastDrills(probes),
     () => performance.now(),
   );
   registerAuditMetrics(

@@ -19,6 +19,8 @@ export interface TestStack {
   readonly folder: string;
   /** The servers' addresses under the names that our programs read. No database but `postgres` exists yet. */
   readonly env: Readonly<Record<string, string>>;
+  /** Enters a process that a test starts beside them: a later run ends it, should this one be killed. */
+  readonly onSpawn: (child: { readonly name: string; readonly pid: number }) => void;
   /** Ends the three and deletes their data. */
   stop(): Promise<void>;
 }
@@ -32,7 +34,7 @@ export interface TestStackOptions {
 }
 
 const PREFIX = 'derms-test-';
-const CLUSTERS = ['postgres'];
+const CLUSTERS = ['postgres', 'postgres-b'];
 
 /** Starts the three in parallel, in about three seconds; ends what a killed test run left behind first. */
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
@@ -88,7 +90,10 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: temporal.namespace,
     };
-    return { postgres, mosquitto, temporal, brokerUser, folder, env, stop };
+    const onSpawn: TestStack['onSpawn'] = ({ name, pid }) => {
+      record.add(name, pid);
+    };
+    return { postgres, mosquitto, temporal, brokerUser, folder, env, onSpawn, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -39,20 +39,35 @@ export interface TestSystemOptions extends TestStackOptions {
   readonly env?: Environment;
   /** Another build of our programs than this checkout's `dist/`. */
   readonly dist?: string;
+  /** What our programs find in place of PostgreSQL itself, made before the schema. */
+  readonly front?: (stack: TestStack, application: ApplicationLogin) => Promise<ProgramFront>;
+}
+
+export interface ApplicationLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface ProgramFront {
+  readonly env: Environment;
+  stop(): Promise<void>;
 }
 
 /** Servers and schema; nothing of ours runs yet: see `start`. */
 export async function startTestSystem(options: TestSystemOptions = {}): Promise<TestSystem> {
   const stack = await startTestStack(options);
   try {
-    return await prepare(stack, options.env ?? {}, options.dist ?? join(ROOT, 'dist'));
+    return await prepare(stack, options);
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function prepare(stack: TestStack, extra: Environment, dist: string): Promise<TestSystem> {
+async function prepare(
+  stack: TestStack,
+  { env = {}, dist = join(ROOT, 'dist'), front: makeFront }: TestSystemOptions,
+): Promise<TestSystem> {
   const ports: StackPorts = {
     postgres: stack.postgres.port,
     mosquitto: stack.mosquitto.port,
@@ -68,6 +83,8 @@ async function prepare(stack: TestStack, extra: Environment, dist: string): Prom
     mqttDevices: stack.brokerUser.password,
   };
   const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
+  const front = await makeFront?.(stack, { user: 'derms_app', password: secrets.postgresApp });
+  const extra = { ...front?.env, ...env };
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
   const with_ = (environment: Environment): Environment => ({ ...environment, ...extra });
   const environments = {
@@ -118,6 +135,7 @@ async function prepare(stack: TestStack, extra: Environment, dist: string): Prom
     signIn: (user) => signIn(apiUrl(ports), user, secrets.users[user]),
     async stop() {
       for (const program of ['simulator', 'worker', 'api'] as const) await running.get(program)?.stop();
+      await front?.stop();
       await stack.stop();
     },
   };

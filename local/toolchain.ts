@@ -17,6 +17,8 @@ export interface Toolchain {
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
   readonly oasdiff?: InstalledTool;
+  readonly haproxy?: InstalledTool;
+  readonly pgbouncer?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

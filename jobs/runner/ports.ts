@@ -4,7 +4,10 @@ import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 import type { DrillReport, DrillTargets } from '../../backups/restore/drill-report';
 import type { DrillOrder } from '../../backups/restore/run-drill';
+import type { DrillName } from '../../domain/drills';
 import type { TickOutcome } from '../../domain/tick-accounting';
+import type { DrillReport as FailoverReport } from '../../drills/drill';
+import type { DrillOrder as FailoverOrder } from '../../drills/run-drill';
 import type { LiveSystem } from '../../backups/restore/target-server';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
@@ -28,6 +31,16 @@ export interface JobPorts {
   readonly restoreDrill: RestoreDrillPort | string;
   /** A sentence where this deployment cannot keep heads of the audit chain: what it lacks. */
   readonly auditChain: AuditChainPort | string;
+  /** By drill; a sentence where this deployment lacks something for it. */
+  readonly drills: Readonly<Record<DrillName, DrillPort | string>>;
+}
+
+/** Breaks a part on purpose and measures what comes of it. */
+export interface DrillPort {
+  /** Keeps the report too. Rejects with `DrillRefused` when it must not begin. */
+  run(order: FailoverOrder & { readonly scenario: string }): Promise<FailoverReport>;
+  /** Undoes what a run that was cut short may have left. */
+  recover(runId: string): Promise<void>;
 }
 
 export interface AuditChainPort {

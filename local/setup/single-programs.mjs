@@ -38,6 +38,28 @@ export const promtool = singleProgram({
   asks: 'promtool (of Prometheus)',
 });
 
+/** HAProxy leads to the primary: proofs of failover run it with the configuration that we ship. */
+export const haproxy = singleProgram({
+  name: 'HAProxy',
+  key: 'haproxy',
+  program: 'haproxy',
+  versionArgs: ['-v'],
+  version: /version (2\.[6-9][.\w-]*|[3-9]\.[.\w-]+)/,
+  packages: { debian: ['haproxy'], brew: ['haproxy'] },
+  asks: 'HAProxy 2.6 or newer',
+});
+
+/** PgBouncer: what `DB_HOST` names in production. */
+export const pgbouncer = singleProgram({
+  name: 'PgBouncer',
+  key: 'pgbouncer',
+  program: 'pgbouncer',
+  versionArgs: ['--version'],
+  version: /PgBouncer (1\.(?:1[89]|[2-9]\d)[.\w]*)/,
+  packages: { debian: ['pgbouncer'], brew: ['pgbouncer'] },
+  asks: 'PgBouncer 1.18 or newer',
+});
+
 function singleProgram({ name, key, program, versionArgs, version, packages, asks }) {
   return {
     name,

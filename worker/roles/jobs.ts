@@ -18,6 +18,7 @@ import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
 import { auditChainPort } from '../audit-chain-port';
 import { databaseBackupPorts } from '../database-backup-ports';
+import { drillPorts } from '../drill-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole } from '../role-process';
@@ -69,6 +70,7 @@ async function main(): Promise<void> {
         databaseBackup: databaseBackupPorts(settings, secrets, vault, db),
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
+        drills: drillPorts(role, db),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -1,12 +1,22 @@
-import { openClientTls, type ClientTls } from '../../tls/client-tls';
-import type { PostgresAccess } from '../postgres/server';
+import { openClientTls, type ClientTls } from '../tls/client-tls';
+
+/** How a role reaches one database. */
+export interface PostgresLogin {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** Left out or null: in plain. */
+  readonly tls?: ClientTls | null;
+}
 
 /**
  * Reads `postgres://user:password@host:port/database`, with `?sslmode=verify-full&sslrootcert=/path` for TLS; an access stays as it is.
  *
  * @throws {Error} when something is missing.
  */
-export function accessOf(target: string | PostgresAccess): PostgresAccess {
+export function accessOf(target: string | PostgresLogin): PostgresLogin {
   if (typeof target !== 'string') return target;
   const url = URL.canParse(target) ? new URL(target) : null;
   const database = url === null ? '' : decodeURIComponent(url.pathname.slice(1));

@@ -1,0 +1,87 @@
+import { Client, type QueryResultRow } from 'pg';
+import type { PostgresLogin } from '../../config/postgres-url';
+import { readNodeState } from '../../db/node-state';
+import { postgresTls } from '../../tls/postgres-tls';
+
+/** Where a node itself answers, past every router, and a role that may promote and fence it. */
+export interface NodeLogin extends PostgresLogin {
+  /** In messages: `host:port`. */
+  readonly name: string;
+}
+
+export const nodeLogin = (login: PostgresLogin): NodeLogin => ({
+  ...login,
+  name: `${login.host}:${String(login.port)}`,
+});
+
+const CONNECT_MS = 1_000;
+const QUERY_MS = 5_000;
+
+/** One session on a node for the time of `work`; a node that hangs rejects it within seconds. */
+export async function onNode<T>(node: PostgresLogin, work: (client: Client) => Promise<T>): Promise<T> {
+  const { host, port, database, user, password, tls } = node;
+  const client = new Client({
+    ...{ host, port, database, user, password, ssl: postgresTls(tls) },
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: QUERY_MS,
+    application_name: 'derms-drill',
+  });
+  client.on('error', () => undefined); // a connection that breaks rejects the query on it
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The first column of the first row. */
+export async function valueOf<T>(client: Client, sql: string, values: unknown[] = []): Promise<T> {
+  const { rows } = await client.query<QueryResultRow>({ text: sql, values, rowMode: 'array' } as never);
+  return (rows as unknown as T[][])[0]?.[0] as T; // one row of one column, as the caller has written it
+}
+
+/** Who is primary and who standby now. @throws when that is not one of each. */
+export async function rolesOf(nodes: readonly NodeLogin[]): Promise<{ primary: NodeLogin; standby: NodeLogin }> {
+  const seen = await Promise.all(
+    nodes.map(async (node) => ({ node, ...(await onNode(node, (client) => readNodeState(client))) })),
+  );
+  const primaries = seen.filter(({ state }) => state !== 'standby');
+  const standby = seen.find(({ state }) => state === 'standby');
+  const [primary] = primaries;
+  if (primary === undefined || primaries.length > 1 || standby === undefined)
+    throw new Error(
+      `a drill needs one primary and a standby: ${seen.map(({ node, state }) => `${node.name} is ${state}`).join(', ')}`,
+    );
+  return { primary: primary.node, standby: standby.node };
+}
+
+/**
+ * From now on the node refuses every write, and everybody who was there is sent away. A setting of that node alone, which
+ * pg_rewind overwrites and `unfence` takes back.
+ */
+export const fence = (node: PostgresLogin): Promise<void> =>
+  onNode(node, async (client) => {
+    await client.query('alter system set default_transaction_read_only = on');
+    await client.query('select pg_reload_conf()');
+    await client.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+    );
+  });
+
+export const unfence = (node: PostgresLogin): Promise<void> =>
+  onNode(node, async (client) => {
+    await client.query('alter system reset default_transaction_read_only');
+    await client.query('select pg_reload_conf()');
+  });
+
+/** How the node refuses a write. @throws when it takes it. */
+export async function refusedWrite(node: NodeLogin, runId: string): Promise<string> {
+  try {
+    await onNode(node, (client) => client.query('insert into drill_canary (run_id, seq) values ($1, -1)', [runId]));
+  } catch (error) {
+    const { code } = error as { code?: string };
+    return `${code ?? ''} ${error instanceof Error ? error.message : String(error)}`.trim();
+  }
+  throw new Error(`${node.name} has taken a write`);
+}

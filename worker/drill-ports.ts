@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseAccess, directDatabaseAccess } from '../config/connections';
+import { accessOf } from '../config/postgres-url';
+import type { Settings } from '../config/schema';
+import { liveDispatches, recordDrill } from '../db/drill-reports';
+import { openDatabase, type Database } from '../db/pool';
+import type { DrillName } from '../domain/drills';
+import { nodeLogin } from '../drills/postgres/node';
+import { pgBouncer } from '../drills/postgres/pooler';
+import { postgresFailover } from '../drills/postgres/postgres-failover';
+import { FAILOVER_SCENARIOS, type PostgresActs } from '../drills/postgres/acts';
+import { sqlActs } from '../drills/postgres/sql-acts';
+import type { DrillReport } from '../drills/drill';
+import { runDrill, type DrillSurroundings } from '../drills/run-drill';
+import type { DrillPort } from '../jobs/runner/ports';
+import type { RoleProcess } from './role-process';
+
+/** A drill with all around it is over by then, s: what begins before that is in its way. */
+const DRILL_SECONDS = 600;
+/** The part that was drilled may be our own database. */
+const RECORD_WITHIN_MS = 60_000;
+/** Of the canary, ms: what hangs must not hang it. */
+const CANARY_TIMEOUT_MS = 2_000;
+
+type Role = Pick<RoleProcess, 'settings' | 'secrets' | 'log'>;
+
+/** Joins the drills to this deployment; a sentence where it lacks something for one. */
+export const drillPorts = (role: Role, db: Database): Readonly<Record<DrillName, DrillPort | string>> => ({
+  'postgres-failover': postgresFailoverPort(role, db),
+  'mqtt-failover': 'no drill of the broker is configured',
+  'worker-crash': 'no drill of the workers is configured',
+});
+
+function postgresFailoverPort(role: Role, db: Database): DrillPort | string {
+  const { settings, secrets, log } = role;
+  const { POSTGRES_DRILL_NODES: nodes } = settings;
+  if (nodes === undefined) return 'POSTGRES_DRILL_NODES is not set: nobody may promote a standby';
+  const logins = nodes.map((url) => nodeLogin(accessOf(url)));
+  const direct = directDatabaseAccess(settings, secrets);
+  const { POSTGRES_DRILL_POOLER_URL: poolerUrl } = settings;
+  const actsOf = (runId: string): PostgresActs =>
+    sqlActs({
+      runId,
+      nodes: logins,
+      pooler: poolerUrl === undefined ? null : pgBouncer(accessOf(poolerUrl)),
+      command: settings.POSTGRES_DRILL_COMMAND ?? null,
+      commandSwitchesOver: settings.POSTGRES_DRILL_COMMAND_SWITCHES,
+      direct: nodeLogin({ ...direct, password: direct.password() }),
+    });
+  return {
+    async run({ scenario, ...order }) {
+      const known = FAILOVER_SCENARIOS.find((name) => name === scenario);
+      if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
+      const database = openDatabase(
+        {
+          ...databaseAccess(settings, secrets),
+          poolSize: 2,
+          connectTimeoutMs: CANARY_TIMEOUT_MS,
+          queryTimeoutMs: CANARY_TIMEOUT_MS,
+          applicationName: 'derms-drill-canary',
+        },
+        log,
+      );
+      const drill = postgresFailover({
+        ...{ scenario: known, runId: order.runId, acts: actsOf(order.runId), database },
+        synchronous: await commitsWaitForStandby(db),
+      });
+      return runDrill(drill, drillSurroundings(settings, db), order);
+    },
+    async recover(runId) {
+      const acts = actsOf(runId);
+      await acts.recover();
+      await acts.close();
+    },
+  };
+}
+
+/** What every drill of this deployment stands in. */
+export const drillSurroundings = (
+  settings: Pick<
+    Settings,
+    'DEPLOYMENT' | 'DRILLS_IN_PRODUCTION' | 'DRILL_METRICS_URL' | 'DERMS_API_URL' | 'PROMETHEUS_PATH'
+  >,
+  db: Database,
+): DrillSurroundings => ({
+  metricsUrl: settings.DRILL_METRICS_URL ?? new URL(settings.PROMETHEUS_PATH, settings.DERMS_API_URL).href,
+  guardFacts: async () => ({
+    deployment: settings.DEPLOYMENT,
+    allowedInProduction: settings.DRILLS_IN_PRODUCTION,
+    liveDispatches: await liveDispatches(db, DRILL_SECONDS),
+  }),
+  record: (report) => recordStubbornly(db, report),
+});
+
+async function recordStubbornly(db: Database, report: DrillReport): Promise<void> {
+  const deadline = performance.now() + RECORD_WITHIN_MS;
+  for (;;) {
+    try {
+      await recordDrill(db, report);
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await sleep(500);
+  }
+}
+
+/** Whether a commit of the application's waits for a standby. */
+async function commitsWaitForStandby(db: Database): Promise<boolean> {
+  const { rows } = await db.query<{ waits: boolean }>(
+    `select current_setting('synchronous_standby_names') <> ''
+            and current_setting('synchronous_commit') not in ('off', 'local') as waits`,
+  );
+  return rows[0]?.waits === true;
+}
