@@ -40,7 +40,7 @@ import { registerDrillMetrics } from './health/drill-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
 import { createStreamPlaces } from './stream-places';
-import { askBroker } from './health/broker-probe';
+import { probeBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
 import { createRunPort, createSchedulePort, jobsInTemporal, type JobsInTemporal } from './jobs/adapters';
@@ -99,7 +99,7 @@ async function main(): Promise<void> {
     {
       dependencies: {
         database: () => probes.query('select 1'),
-        broker: () => (broker === null ? notAsked() : askBroker(broker, PROBE_MS)),
+        broker: () => (brokerProbe === null ? notAsked() : brokerProbe.ask(PROBE_MS)),
         temporal: temporal.check,
       },
       fleet: () => readFleetSample(probes, silence),
@@ -134,9 +134,11 @@ async function main(): Promise<void> {
     () => performance.now(),
   );
   // Before the broker's: the gauge has one owner, who probes.
-  registerHealthMetrics(registry, monitor, () => broker?.connected ?? false);
+  registerHealthMetrics(registry, monitor, () => brokerProbe?.unbroken ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
-  const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
+  const brokerProbe = settings.QUARANTINE
+    ? null
+    : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();

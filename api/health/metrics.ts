@@ -8,13 +8,13 @@ const UP: Readonly<Record<Dependency, { readonly name: string; readonly help: st
 };
 
 /**
- * The gauges that alerts stand on, there from the first scrape and read from the monitor at each. `isBrokerConnected`
+ * The gauges that alerts stand on, there from the first scrape and read from the monitor at each. `isBrokerUnbroken`
  * shows a lost broker at once, also when the standby takes its place before the monitor looks again.
  */
 export function registerHealthMetrics(
   registry: Registry,
   monitor: HealthMonitor,
-  isBrokerConnected: () => boolean = () => true,
+  isBrokerUnbroken: () => boolean = () => true,
 ): void {
   const registers = [registry];
   for (const [dependency, { name, help }] of Object.entries(UP) as [Dependency, (typeof UP)[Dependency]][]) {
@@ -23,7 +23,7 @@ export function registerHealthMetrics(
       help,
       registers,
       collect() {
-        const up = monitor.dependency(dependency).up && (dependency !== 'broker' || isBrokerConnected());
+        const up = monitor.dependency(dependency).up && (dependency !== 'broker' || isBrokerUnbroken());
         this.set(up ? 1 : 0);
       },
     });
