@@ -135,7 +135,7 @@ export const settings = {
     .min(1)
     .optional()
     .describe(
-      'Host of a second broker with the same users. What must not miss anything is connected to both at all times (docs/mqtt-failover.md).',
+      'Host of a second broker with the same users. What must not miss anything is connected to both at all times (docs/runbooks/mqtt-failover.md).',
     ),
   MQTT_STANDBY_PORT: port().optional().describe('Port at MQTT_STANDBY_HOST; default MQTT_PORT.'),
   MQTT_USERNAME: z.string().min(1).optional().describe('Broker user, at both brokers.'),
