@@ -57,7 +57,7 @@ export async function runDrill(drill: Drill, surroundings: DrillSurroundings, or
     };
     const measured = await measure(drill, surroundings, tools);
     const faults = faultsOf(drill, measured);
-    const { notBack: _told, ...shown } = measured;
+    const { canary, offlineDevices, findings } = measured;
     const report: DrillReport = {
       runId: order.runId,
       drill: drill.name,
@@ -69,7 +69,7 @@ export async function runDrill(drill: Drill, surroundings: DrillSurroundings, or
       finishedAt: new Date().toISOString(),
       verdict: faults.length === 0 ? 'passed' : 'failed',
       faults,
-      ...shown,
+      ...{ canary, offlineDevices, findings },
       gauge: { ...drill.gauge, ...measured.gauge },
       steps,
       figures,
@@ -81,11 +81,11 @@ export async function runDrill(drill: Drill, surroundings: DrillSurroundings, or
   }
 }
 
-async function refuseOrGoOn({ metricsUrl, guardFacts }: DrillSurroundings): Promise<void> {
-  const metrics = await readMetricsPage(metricsUrl).catch((error: unknown) =>
+async function refuseOrGoOn(surroundings: DrillSurroundings): Promise<void> {
+  const metrics = await readMetricsPage(surroundings.metricsUrl).catch((error: unknown) =>
     error instanceof Error ? error.message : String(error),
   );
-  const reasons = refusals({ ...(await guardFacts()), metrics });
+  const reasons = refusals({ ...(await surroundings.guardFacts()), metrics });
   if (reasons.length > 0) throw new DrillRefused(reasons);
 }
 

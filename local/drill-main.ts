@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { FAILOVER_SCENARIOS, type FailoverScenario } from '../drills/postgres/acts';
 import type { DrillReport } from '../drills/drill';
+import { readMetricsPage } from '../drills/metrics-page';
 import { runPostgresFailoverHere } from './failover/postgres-failover-here';
 import { startPostgresLaboratory } from './failover/laboratory';
 import { DEMO_REGISTRY } from './stack';
@@ -16,6 +18,7 @@ const USAGE = `npm run drill -- DRILL [--scenario NAME] [--asynchronous] [--json
 
 Exit code 0: passed, 3: failed, 1: could not be carried out.
 `;
+const CALM_WITHIN_MS = 60_000;
 const EXIT = { passed: 0, brokeOff: 1, usage: 2, failed: 3 } as const;
 
 async function main(): Promise<number> {
@@ -53,6 +56,7 @@ async function drillPostgres(scenarios: readonly FailoverScenario[], synchronous
     await Promise.all([laboratory.system.start('api'), laboratory.system.start('worker')]);
     await laboratory.system.derms('registry', 'apply', registry);
     await laboratory.system.start('simulator', ['--registry', registry, '--seed', '1']);
+    await untilCalm(`${laboratory.system.apiUrl}/metrics`);
     for (const scenario of scenarios) {
       say(`\npostgres-failover, ${scenario}`);
       reports.push(
@@ -66,6 +70,18 @@ async function drillPostgres(scenarios: readonly FailoverScenario[], synchronous
     await laboratory.stop();
   }
   return reports;
+}
+
+/** Every device has spoken and every loop has planned. */
+async function untilCalm(metricsUrl: string): Promise<void> {
+  const deadline = performance.now() + CALM_WITHIN_MS;
+  for (;;) {
+    const page = await readMetricsPage(metricsUrl);
+    const loops = page.having('derms_control_loop_ok', 1).length;
+    if (loops > 0 && page.sum('derms_control_loop_offline_devices') === 0) return;
+    if (performance.now() > deadline) throw new Error('the fleet did not come up');
+    await sleep(500);
+  }
 }
 
 function told(report: DrillReport): string {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from '../servers/child-process';
 import { apiUrl, environmentsOf, type Environment } from './environments';
+import { startPgBouncer } from './failover/routers';
 import { choosePortRange, freePort } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
@@ -66,7 +67,7 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
 
 async function prepare(
   stack: TestStack,
-  { env = {}, dist = join(ROOT, 'dist'), front: makeFront }: TestSystemOptions,
+  { env = {}, dist = join(ROOT, 'dist'), front: makeFront = pooledWhenAsked() }: TestSystemOptions,
 ): Promise<TestSystem> {
   const ports: StackPorts = {
     postgres: stack.postgres.port,
@@ -138,6 +139,28 @@ async function prepare(
       await front?.stop();
       await stack.stop();
     },
+  };
+}
+
+/** `DERMS_TEST_THROUGH_PGBOUNCER=1`: our programs go through a pooler in transaction mode, migrations and dumps past it. */
+const pooledWhenAsked = (): TestSystemOptions['front'] =>
+  process.env['DERMS_TEST_THROUGH_PGBOUNCER'] === '1' ? startPooledFront : undefined;
+
+async function startPooledFront(
+  { postgres, folder, onSpawn }: TestStack,
+  application: ApplicationLogin,
+): Promise<ProgramFront> {
+  const admin = { user: 'derms_pooler', password: postgres.password };
+  const {
+    host,
+    port,
+    process: child,
+  } = await startPgBouncer({
+    ...{ server: postgres, users: [admin, application], folder, onSpawn },
+  });
+  return {
+    env: { DB_HOST: host, DB_PORT: String(port) },
+    stop: async () => void (await child.stop({ graceMs: 1_000 })),
   };
 }
 

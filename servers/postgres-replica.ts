@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { unprivilegedUser } from './os-user';
 import { makeDataFolder } from './postgres-data';
 import { toolEnvironment, type PostgresTools } from './tool';
@@ -29,12 +30,25 @@ export async function copyCluster({ dataDir, source, tools }: ReplicaOptions): P
 
 /**
  * Makes a stopped or killed primary a standby of the one that was promoted in its place: what it alone has written is
- * taken back.
+ * taken back. The source makes a checkpoint first: before that its control file still has the old timeline, and pg_rewind
+ * of versions before 16 says that there is nothing to do.
  */
 export async function rewindCluster({ dataDir, source, tools }: ReplicaOptions): Promise<void> {
+  await checkpoint(source);
   const server = `host=${source.host} port=${String(source.port)} user=${source.superuser} dbname=postgres`;
   const args = [`--target-pgdata=${dataDir}`, `--source-server=${server}`, '--write-recovery-conf'];
   await run('pg_rewind', args, { source, tools });
+}
+
+async function checkpoint({ host, port, superuser: user, password }: StreamSource): Promise<void> {
+  const client = new Client({ host, port, user, password, database: 'postgres', connectionTimeoutMillis: 5_000 });
+  client.on('error', () => undefined); // the statement rejects with it
+  await client.connect();
+  try {
+    await client.query('checkpoint');
+  } finally {
+    await client.end();
+  }
 }
 
 /** The password is in that process's environment, never among its arguments; it lands in the standby's own settings. */

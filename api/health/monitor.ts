@@ -68,9 +68,18 @@ export interface HealthMonitor {
   schemaFault(): string | null;
 }
 
-/** Bound of every probe (design section 10). */
+/** Bound of every probe. */
 const PROBE_MS = 2_000;
 const DEPENDENCY_EVERY_MS = 1_000;
+/**
+ * A database whose pooler makes us wait does not answer either: the outage of a failover, some two seconds, must be on
+ * the page.
+ */
+const PROBING: Readonly<Record<Dependency, { readonly withinMs: number; readonly everyMs: number }>> = {
+  database: { withinMs: 1_000, everyMs: 500 },
+  broker: { withinMs: PROBE_MS, everyMs: DEPENDENCY_EVERY_MS },
+  temporal: { withinMs: PROBE_MS, everyMs: DEPENDENCY_EVERY_MS },
+};
 const FLEET_EVERY_MS = 2_000;
 /** Older pictures of the fleet count as unreadable. */
 const FLEET_FRESH_MS = 10_000;
@@ -111,8 +120,7 @@ export function createHealthMonitor(
         ...DEPENDENCIES.map((name) =>
           keepSampling({
             look: probes.dependencies[name],
-            withinMs: PROBE_MS,
-            everyMs: DEPENDENCY_EVERY_MS,
+            ...PROBING[name],
             onResult: onDependency(name),
           }),
         ),

@@ -4,9 +4,9 @@ export interface CheckAnswers {
   /** Nodes in the order of their ports. */
   readonly names: readonly string[];
   /** Who may be written to; null: nobody. */
-  primary(): string | null;
+  readonly primary: () => string | null;
   /** For people who look. */
-  state(): object;
+  readonly state: () => object;
 }
 
 /** One port per node, in a row from `port` on: 200 while it is the primary, 503 otherwise. Any path, any method. */

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientConfig } from 'pg';
 import type { NodeSeen } from '../../domain/primary-choice';
 import { readNodeState } from '../node-state';
+import { destroySocket } from '../pool-client';
 
-const EVERY_MS = 150;
+const EVERY_MS = 100;
 const ANSWER_MS = 1_000;
 /** A node that says nothing for longer cannot be reached: above a stall that a busy disk makes. */
 const SILENT_MS = 2_000;
@@ -74,7 +75,5 @@ async function connect(access: ClientConfig): Promise<Client> {
 
 /** At once: a server that hangs would never say goodbye. */
 function drop(client: Client | null): void {
-  if (client === null) return;
-  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }; // no public way in pg 8
-  connection?.stream?.destroy();
+  if (client !== null) destroySocket(client);
 }

@@ -28,7 +28,7 @@ export function watchConnections(node: PostgresLogin): ConnectionPeak {
   const looking = (async () => {
     while (!stopped) {
       await look().catch(() => undefined); // it is being promoted, or restarted: the next look tells
-      if (!stopped) await sleep(EVERY_MS);
+      await sleep(EVERY_MS);
     }
   })();
   return {

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type QueryResultRow } from 'pg';
 import type { PostgresLogin } from '../../config/postgres-url';
 import { readNodeState } from '../../db/node-state';
+import { destroySocket } from '../../db/pool-client';
 import { postgresTls } from '../../tls/postgres-tls';
 
 /** Where a node itself answers, past every router, and a role that may promote and fence it. */
@@ -16,22 +18,37 @@ export const nodeLogin = (login: PostgresLogin): NodeLogin => ({
 
 const CONNECT_MS = 1_000;
 const QUERY_MS = 5_000;
+const GONE_MS = 3_000;
 
-/** One session on a node for the time of `work`; a node that hangs rejects it within seconds. */
-export async function onNode<T>(node: PostgresLogin, work: (client: Client) => Promise<T>): Promise<T> {
+/** What our own sessions call themselves: a fence leaves them. */
+const APPLICATION = 'derms-drill';
+
+/** A session on a node; one that hangs rejects within seconds. Who opens it ends it. */
+export async function openSession(node: PostgresLogin): Promise<Client> {
   const { host, port, database, user, password, tls } = node;
   const client = new Client({
     ...{ host, port, database, user, password, ssl: postgresTls(tls) },
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: QUERY_MS,
-    application_name: 'derms-drill',
+    application_name: APPLICATION,
   });
   client.on('error', () => undefined); // a connection that breaks rejects the query on it
   try {
     await client.connect();
+  } catch (error) {
+    destroySocket(client);
+    throw error;
+  }
+  return client;
+}
+
+/** One session for the time of `work`. */
+export async function onNode<T>(node: PostgresLogin, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await openSession(node);
+  try {
     return await work(client);
   } finally {
-    await client.end().catch(() => undefined);
+    destroySocket(client);
   }
 }
 
@@ -57,17 +74,20 @@ export async function rolesOf(nodes: readonly NodeLogin[]): Promise<{ primary: N
 }
 
 /**
- * From now on the node refuses every write, and everybody who was there is sent away. A setting of that node alone, which
- * pg_rewind overwrites and `unfence` takes back.
+ * From now on the node refuses every write, and everybody who was there has gone: what they were told is in its log. A
+ * setting of that node alone, which pg_rewind overwrites and `unfence` takes back.
  */
-export const fence = (node: PostgresLogin): Promise<void> =>
-  onNode(node, async (client) => {
-    await client.query('alter system set default_transaction_read_only = on');
-    await client.query('select pg_reload_conf()');
-    await client.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
-    );
-  });
+export async function fence(client: Client): Promise<void> {
+  await client.query('alter system set default_transaction_read_only = on');
+  await client.query('select pg_reload_conf()');
+  const others = `from pg_stat_activity where backend_type = 'client backend' and application_name <> '${APPLICATION}'`;
+  await until(
+    // Those that came in before the setting was read are sent away too.
+    async () => (await valueOf<number>(client, `select count(pg_terminate_backend(pid))::integer ${others}`)) === 0,
+    GONE_MS,
+    'sessions of others are still on the node that is to be fenced',
+  );
+}
 
 export const unfence = (node: PostgresLogin): Promise<void> =>
   onNode(node, async (client) => {
@@ -84,4 +104,23 @@ export async function refusedWrite(node: NodeLogin, runId: string): Promise<stri
     return `${code ?? ''} ${error instanceof Error ? error.message : String(error)}`.trim();
   }
   throw new Error(`${node.name} has taken a write`);
+}
+
+/** Resolves when a standby of it has replayed all that it has written by now; one that only tries again and again has not. */
+export const untilStreams = (primary: NodeLogin, withinMs: number): Promise<void> =>
+  onNode(primary, async (client) => {
+    const end = await valueOf<string>(client, 'select pg_current_wal_lsn()::text');
+    const followed = `select count(*) > 0 from pg_stat_replication where state = 'streaming' and replay_lsn >= $1::pg_lsn`;
+    await until(() => valueOf<boolean>(client, followed, [end]), withinMs, `nobody streams from ${primary.name}`);
+  });
+
+const LOOK_EVERY_MS = 20;
+
+/** @throws with `otherwise` when it does not come true in time. */
+export async function until(holds: () => Promise<boolean>, withinMs: number, otherwise: string): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`${otherwise} within ${String(withinMs)} ms`);
+    await sleep(LOOK_EVERY_MS);
+  }
 }

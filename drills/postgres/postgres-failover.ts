@@ -62,9 +62,9 @@ export function postgresFailover({ scenario, runId, acts, database, synchronous 
     ...{ name: 'postgres-failover', scenario, ...story, budget },
     gauge: { name: 'derms_db_up', expected: gauge },
     canary: {
-      write: rows.write,
-      read: rows.newest,
-      missing: rows.missing,
+      write: (seq) => rows.write(seq),
+      read: () => rows.newest(),
+      missing: (seqs) => rows.missing(seqs),
       everyMs: CANARY_EVERY_MS,
       async close() {
         await rows.remove().catch(() => undefined); // they harm nobody, and the report says more than this would

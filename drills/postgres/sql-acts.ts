@@ -1,10 +1,22 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
 import { readNodeState } from '../../db/node-state';
+import { destroySocket } from '../../db/pool-client';
 import { runActCommand } from '../act-command';
 import type { DrillTools } from '../drill';
 import type { FailoverScenario, PostgresActs } from './acts';
 import { watchConnections, type ConnectionPeak } from './connection-peak';
-import { fence, onNode, refusedWrite, rolesOf, unfence, valueOf, type NodeLogin } from './node';
+import {
+  fence,
+  onNode,
+  openSession,
+  refusedWrite,
+  rolesOf,
+  unfence,
+  until,
+  untilStreams,
+  valueOf,
+  type NodeLogin,
+} from './node';
 import type { Pooler } from './pooler';
 
 export interface SqlActsOptions {
@@ -31,7 +43,6 @@ const CAUGHT_UP_MS = 5_000;
 const ROUTED_MS = 5_000;
 const REJOIN_MS = 120_000;
 const PROMOTE_SECONDS = 10;
-const LOOK_EVERY_MS = 20;
 
 /** A failover by what every PostgreSQL understands, and by a program of the operator's where that does not reach. */
 export function sqlActs(options: SqlActsOptions): PostgresActs {
@@ -50,19 +61,22 @@ export function sqlActs(options: SqlActsOptions): PostgresActs {
 
   const switchOver = async (tools: DrillTools): Promise<void> => {
     const { primary, standby } = known();
+    // Sessions first: while the pooler pauses, every millisecond is somebody's.
+    const old = await openSession(primary);
+    const next = await openSession(standby);
     try {
-      if (pooler !== null) {
-        tools.step('the pooler pauses');
-        await pooler.pause(PAUSE_MS);
-      }
-      await fence(primary);
+      if (pooler !== null) await pooler.pause(PAUSE_MS);
+      tools.step('the pooler pauses');
+      await fence(old);
       tools.step(`${primary.name} is fenced`);
-      await caughtUp(primary, standby);
-      await promote(standby);
+      await caughtUp(old, next, standby.name);
+      await promote(next, standby.name);
       tools.step(`${standby.name} is promoted`);
-      await until(() => leadsTo(direct, standby), ROUTED_MS, `${direct.name} did not lead to ${standby.name}`);
+      await until(() => leadsTo(direct, next), ROUTED_MS, `${direct.name} did not lead to ${standby.name}`);
     } finally {
       await pooler?.resume();
+      destroySocket(old);
+      destroySocket(next);
     }
     tools.step('new sessions reach it, and the pooler goes on');
   };
@@ -79,7 +93,7 @@ export function sqlActs(options: SqlActsOptions): PostgresActs {
     async rejoin(tools) {
       const { standby } = known();
       if (command !== null) await ask('rejoin', tools);
-      await until(() => streams(standby), REJOIN_MS, `nobody streams from ${standby.name}`);
+      await untilStreams(standby, REJOIN_MS);
     },
     peakConnectionsPerSecond: () => peak?.perSecond() ?? null,
     async recover() {
@@ -91,37 +105,27 @@ export function sqlActs(options: SqlActsOptions): PostgresActs {
 }
 
 /** Waits until everything that the old primary has written is there: it is fenced, so that is not much. */
-async function caughtUp(primary: NodeLogin, standby: NodeLogin): Promise<void> {
-  const end = await onNode(primary, (client) => valueOf<string>(client, 'select pg_current_wal_lsn()::text'));
-  await onNode(standby, (client) =>
-    until(
-      () => valueOf<boolean>(client, 'select pg_last_wal_replay_lsn() >= $1::pg_lsn', [end]),
-      CAUGHT_UP_MS,
-      `${standby.name} has not replayed what ${primary.name} wrote`,
-    ),
+async function caughtUp(primary: Client, standby: Client, name: string): Promise<void> {
+  const end = await valueOf<string>(primary, 'select pg_current_wal_lsn()::text');
+  await until(
+    () => valueOf<boolean>(standby, 'select pg_last_wal_replay_lsn() >= $1::pg_lsn', [end]),
+    CAUGHT_UP_MS,
+    `${name} has not replayed all that the old primary wrote`,
   );
 }
 
-async function promote(standby: NodeLogin): Promise<void> {
-  const promoted = await onNode(standby, (client) =>
-    valueOf<boolean>(client, 'select pg_promote(true, $1)', [PROMOTE_SECONDS]),
-  );
-  if (!promoted) throw new Error(`${standby.name} was not promoted within ${String(PROMOTE_SECONDS)} s`);
+async function promote(standby: Client, name: string): Promise<void> {
+  const promoted = await valueOf<boolean>(standby, 'select pg_promote(true, $1)', [PROMOTE_SECONDS]);
+  if (!promoted) throw new Error(`${name} was not promoted within ${String(PROMOTE_SECONDS)} s`);
 }
 
-/** Whether a session by that road is on that node: same start, which no two servers share. */
-async function leadsTo(road: NodeLogin, node: NodeLogin): Promise<boolean> {
-  const started = 'select pg_postmaster_start_time()::text || pg_is_in_recovery()::text';
-  const [there, wanted] = await Promise.all(
-    [road, node].map((login) => onNode(login, (client) => valueOf<string>(client, started)).catch(() => null)),
-  );
-  return there !== null && there === wanted;
+/** Whether a new session by that road is on that node: same start, which no two servers share. */
+async function leadsTo(road: NodeLogin, node: Client): Promise<boolean> {
+  const started = 'select pg_postmaster_start_time()::text';
+  const wanted = await valueOf<string>(node, started);
+  const there = await onNode(road, (client) => valueOf<string>(client, started)).catch(() => null); // not routed yet
+  return there === wanted;
 }
-
-const streams = (primary: NodeLogin): Promise<boolean> =>
-  onNode(primary, (client) =>
-    valueOf<boolean>(client, `select count(*) > 0 from pg_stat_replication where state = 'streaming'`),
-  );
 
 /** Fenced and nobody promoted: it is the primary still. Nodes that do not answer say nothing. */
 async function unfenceLonePrimary(nodes: readonly NodeLogin[]): Promise<void> {
@@ -135,12 +139,4 @@ async function unfenceLonePrimary(nodes: readonly NodeLogin[]): Promise<void> {
   );
   const [lone, another] = seen.filter(({ state }) => state !== 'standby');
   if (lone?.state === 'fenced' && another === undefined) await unfence(lone.node);
-}
-
-async function until(holds: () => Promise<boolean>, withinMs: number, otherwise: string): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${otherwise} within ${String(withinMs)} ms`);
-    await sleep(LOOK_EVERY_MS);
-  }
 }

@@ -48,11 +48,11 @@ export const drillJob = ({ drill, purpose, scenarios, cron, attemptSeconds }: Dr
         await port.recover(context.runId);
         throw new JobFailure('DRILL_INTERRUPTED', 'an attempt was cut short; what it may have left was undone');
       }
-      const { runId, signal, log, progress } = context;
+      const { runId, signal, log } = context;
       try {
         const onStep = (note: string): void => {
           log.info({ drill, scenario }, note);
-          progress({ note });
+          context.progress({ note });
         };
         const report = await port.run({ scenario, runId, signal, onStep });
         await context.evidence('drill', report);

@@ -23,7 +23,7 @@ export interface LaboratoryOptions {
   readonly env?: Environment;
 }
 
-const CANARY_TIMEOUT_MS = 1_000;
+const CANARY_TIMEOUT_MS = 2_000;
 
 /** Servers and schema; none of our programs run yet. */
 export async function startPostgresLaboratory(options: LaboratoryOptions = {}): Promise<PostgresLaboratory> {

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fence, onNode, nodeLogin, valueOf, type NodeLogin } from '../../drills/postgres/node';
+import { fence, onNode, nodeLogin, untilStreams, type NodeLogin } from '../../drills/postgres/node';
 import type { StartOptions } from '../../servers/child-process';
 import type { PostgresServer } from '../../servers/postgres';
 import { copyCluster, rewindCluster } from '../../servers/postgres-replica';
@@ -63,8 +62,9 @@ export async function makePair(options: PairOptions): Promise<PostgresPair> {
     return { name, server, login: nodeLogin({ host, port, database, user: superuser, password }) };
   };
   const waitForStandby = async (primary: PairNode): Promise<void> => {
-    await untilStreaming(primary.login);
-    if (synchronous) await setSynchronous(primary.login, true);
+    const login = { ...primary.login, database: 'postgres' }; // the application's own is made later
+    await untilStreams(login, STREAMING_MS);
+    if (synchronous) await setSynchronous(login, true);
   };
 
   await copyCluster({ dataDir, source: first, tools });
@@ -96,7 +96,7 @@ export async function makePair(options: PairOptions): Promise<PostgresPair> {
     },
     async wakeAndFence({ server, login }) {
       server.resume();
-      await fence(login);
+      await onNode(login, fence);
     },
     async stop() {
       for (const { name, server } of [standby, primary]) {
@@ -105,18 +105,6 @@ export async function makePair(options: PairOptions): Promise<PostgresPair> {
       }
     },
   };
-}
-
-async function untilStreaming(primary: NodeLogin): Promise<void> {
-  const deadline = performance.now() + STREAMING_MS;
-  const streaming = (): Promise<boolean> =>
-    onNode(primary, (client) =>
-      valueOf<boolean>(client, `select count(*) > 0 from pg_stat_replication where state = 'streaming'`),
-    );
-  while (!(await streaming())) {
-    if (performance.now() > deadline) throw new Error(`nobody streams from ${primary.name}`);
-    await sleep(50);
-  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { startChild, type ChildProcess, type StartOptions } from '../../servers/child-process';
@@ -96,21 +96,17 @@ function writeBouncerFiles(folder: string, port: number, { server, users, settin
   // Of a test's database and readable by the OS user that PgBouncer runs as, who is another than ours.
   writeFileSync(userList, users.map(({ user, password }) => `${quoted(user)} ${quoted(password)}\n`).join(''));
   const file = join(folder, 'pgbouncer.ini');
-  writeFileSync(
-    file,
-    [
-      `%include ${join(repositoryRoot(), 'deploy/pgbouncer/pgbouncer.ini')}`,
-      '[databases]',
-      ...['derms', '*'].map((name) => `${name} = host=${server.host} port=${String(server.port)}`),
-      '[pgbouncer]',
-      `listen_addr = ${LOOPBACK}`,
-      `listen_port = ${String(port)}`,
-      `auth_file = ${userList}`,
-      `admin_users = ${users[0]?.user ?? ''}`,
-      ...settings,
-      '',
-    ].join('\n'),
-  );
+  const shipped = readFileSync(join(repositoryRoot(), 'deploy/pgbouncer/pgbouncer.ini'), 'utf8');
+  const databases = ['derms', '*'].map((name) => `${name} = host=${server.host} port=${String(server.port)}`);
+  const ours = [
+    `listen_addr = ${LOOPBACK}`,
+    `listen_port = ${String(port)}`,
+    `auth_file = ${userList}`,
+    `admin_users = ${users[0]?.user ?? ''}`,
+    ...settings,
+  ];
+  // Its last section is [pgbouncer]; of two lines of one section the later wins.
+  writeFileSync(file, [shipped.replace(/^derms = .*$/m, databases.join('\n')), ...ours, ''].join('\n'));
   return file;
 }
 

@@ -19,6 +19,8 @@ export interface TestServers {
     readonly user: string;
     readonly password: string;
     readonly pid: number;
+    /** What the application's role goes through: PgBouncer with `DERMS_TEST_THROUGH_PGBOUNCER=1`, else the server. */
+    readonly road: { readonly host: string; readonly port: number };
   };
   readonly mqtt: {
     readonly host: string;
@@ -55,7 +57,7 @@ export interface TestDatabase {
 
 /** A migrated database of one's own, cloned in a tenth of a second. */
 export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDatabase> {
-  const { host, port, adminUser, adminPassword, user, password } = testServers().postgres;
+  const { host, port, adminUser, adminPassword, user, password, road } = testServers().postgres;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const onServer = async (sql: string): Promise<void> => {
     const client = new Client({ host, port, user: adminUser, password: adminPassword, database: 'postgres' });
@@ -69,8 +71,7 @@ export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDat
   };
   await onServer(`create database ${name} template ${TEMPLATE_DATABASE}`);
   const options: DatabaseOptions = {
-    host,
-    port,
+    ...road,
     database: name,
     user,
     password,
