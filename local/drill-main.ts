@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { FAILOVER_SCENARIOS, type FailoverScenario } from '../drills/postgres/acts';
+import { BROKER_SCENARIOS } from '../drills/mqtt/acts';
+import { FAILOVER_SCENARIOS } from '../drills/postgres/acts';
 import type { DrillReport } from '../drills/drill';
+import type { DrillOrder } from '../drills/run-drill';
 import { readMetricsPage } from '../drills/metrics-page';
 import { runPostgresFailoverHere } from './failover/postgres-failover-here';
 import { startPostgresLaboratory } from './failover/laboratory';
+import { startMqttLaboratory } from './failover/mqtt-laboratory';
 import { DEMO_REGISTRY } from './stack';
+import type { TestSystem } from './test-system';
 import { repositoryRoot } from './toolchain';
 
 // `npm run drill -- postgres-failover`: a drill on a system of its own, with everything real, thrown away afterwards.
@@ -15,6 +19,7 @@ import { repositoryRoot } from './toolchain';
 const USAGE = `npm run drill -- DRILL [--scenario NAME] [--asynchronous] [--json]
 
   postgres-failover   planned, crash, hung (default: all three, one after the other)
+  mqtt-failover       crash, hung (default: both)
 
 Exit code 0: passed, 3: failed, 1: could not be carried out.
 `;
@@ -30,39 +35,82 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
     },
   });
-  const scenarios = scenariosOf(values.scenario);
-  if (positionals.join() !== 'postgres-failover' || scenarios === null) {
+  const laboratory = LABORATORIES.find(({ drill }) => drill === positionals.join());
+  const scenarios = laboratory?.scenarios.filter((name) => (values.scenario ?? name) === name) ?? [];
+  if (laboratory === undefined || scenarios.length === 0) {
     process.stderr.write(USAGE);
     return EXIT.usage;
   }
-  const reports = await drillPostgres(scenarios, !values.asynchronous);
+  say(`${laboratory.parts}, Temporal and our own programs are started`);
+  const reports = await drillIn(await laboratory.start(!values.asynchronous), laboratory.drill, scenarios);
   for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : told(report));
   return reports.every(({ verdict }) => verdict === 'passed') ? EXIT.passed : EXIT.failed;
 }
 
-function scenariosOf(asked: string | undefined): readonly FailoverScenario[] | null {
-  if (asked === undefined) return FAILOVER_SCENARIOS;
-  const found = FAILOVER_SCENARIOS.find((name) => name === asked);
-  return found === undefined ? null : [found];
+/** A system of its own, and how a scenario is drilled in it. */
+interface Laboratory {
+  readonly system: TestSystem;
+  run(scenario: string, order: DrillOrder): Promise<DrillReport>;
+  stop(): Promise<void>;
 }
 
-async function drillPostgres(scenarios: readonly FailoverScenario[], synchronous: boolean): Promise<DrillReport[]> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  say('a primary, a standby, PgBouncer, HAProxy, broker, Temporal and our own programs are started');
-  const laboratory = await startPostgresLaboratory({ synchronous });
+const LABORATORIES = [
+  {
+    drill: 'postgres-failover',
+    scenarios: FAILOVER_SCENARIOS,
+    parts: 'a primary, a standby, PgBouncer, HAProxy, broker',
+    async start(synchronous: boolean): Promise<Laboratory> {
+      const laboratory = await startPostgresLaboratory({ synchronous });
+      return {
+        system: laboratory.system,
+        run: (scenario, order) =>
+          runPostgresFailoverHere(laboratory, { ...order, scenario: named(FAILOVER_SCENARIOS, scenario), synchronous }),
+        stop: () => laboratory.stop(),
+      };
+    },
+  },
+  {
+    drill: 'mqtt-failover',
+    scenarios: BROKER_SCENARIOS,
+    parts: 'PostgreSQL, two brokers',
+    async start(): Promise<Laboratory> {
+      const laboratory = await startMqttLaboratory();
+      return {
+        system: laboratory.system,
+        run: (scenario, order) => laboratory.drill(named(BROKER_SCENARIOS, scenario), order),
+        stop: () => laboratory.stop(),
+      };
+    },
+  },
+] as const;
+
+function named<Name extends string>(names: readonly Name[], asked: string): Name {
+  const found = names.find((name) => name === asked);
+  if (found === undefined) throw new Error(`there is no scenario ${asked}`);
+  return found;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function drillIn(laboratory: Laboratory, drill: string, scenarios: readonly string[]): Promise<DrillReport[]> {
+  const { system } = laboratory;
   const registry = join(repositoryRoot(), DEMO_REGISTRY);
   const reports: DrillReport[] = [];
   try {
-    await Promise.all([laboratory.system.start('api'), laboratory.system.start('worker')]);
-    await laboratory.system.derms('registry', 'apply', registry);
-    await laboratory.system.start('simulator', ['--registry', registry, '--seed', '1']);
-    await untilCalm(`${laboratory.system.apiUrl}/metrics`);
+    await Promise.all([system.start('api'), system.start('worker')]);
+    await system.derms('registry', 'apply', registry);
+    await system.start('simulator', ['--registry', registry, '--seed', '1']);
     for (const scenario of scenarios) {
-      say(`\npostgres-failover, ${scenario}`);
+      await untilCalm(`${system.apiUrl}/metrics`);
+      say(`\n${drill}, ${scenario}`);
       reports.push(
-        await runPostgresFailoverHere(laboratory, {
-          ...{ scenario, synchronous, runId: randomUUID(), signal: new AbortController().signal },
-          onStep: (note) => say(`  ${note}`),
+        await laboratory.run(scenario, {
+          ...{ runId: randomUUID(), signal: new AbortController().signal },
+          onStep: (note) => {
+            say(`  ${note}`);
+          },
         }),
       );
     }

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databaseAccess, directDatabaseAccess } from '../config/connections';
+import { brokerAccess, databaseAccess, directDatabaseAccess } from '../config/connections';
 import { accessOf } from '../config/postgres-url';
 import type { Settings } from '../config/schema';
 import { liveDispatches, recordDrill } from '../db/drill-reports';
 import { openDatabase, type Database } from '../db/pool';
 import type { DrillName } from '../domain/drills';
+import { BROKER_SCENARIOS, brokerActsByCommand } from '../drills/mqtt/acts';
+import { brokerCanary } from '../drills/mqtt/canary';
+import { mqttFailover } from '../drills/mqtt/mqtt-failover';
 import { nodeLogin } from '../drills/postgres/node';
 import { pgBouncer } from '../drills/postgres/pooler';
 import { postgresFailover } from '../drills/postgres/postgres-failover';
@@ -27,9 +30,26 @@ type Role = Pick<RoleProcess, 'settings' | 'secrets' | 'log'>;
 /** Joins the drills to this deployment; a sentence where it lacks something for one. */
 export const drillPorts = (role: Role, db: Database): Readonly<Record<DrillName, DrillPort | string>> => ({
   'postgres-failover': postgresFailoverPort(role, db),
-  'mqtt-failover': 'no drill of the broker is configured',
+  'mqtt-failover': mqttFailoverPort(role, db),
   'worker-crash': 'no drill of the workers is configured',
 });
+
+function mqttFailoverPort({ settings, secrets, log }: Role, db: Database): DrillPort | string {
+  const { MQTT_DRILL_COMMAND: words, MQTT_STANDBY_HOST: standby, MQTT_HOST: host, MQTT_PORT: port } = settings;
+  if (words === undefined) return 'MQTT_DRILL_COMMAND is not set: nobody may stop a broker';
+  if (standby === undefined) return 'MQTT_STANDBY_HOST is not set: there is no other broker';
+  const acts = brokerActsByCommand(words, `${host}:${String(port)}`);
+  const broker = { ...brokerAccess(settings, secrets), prefix: settings.MQTT_TOPIC_PREFIX, clientId: '' };
+  return {
+    async run({ scenario, ...order }) {
+      const known = BROKER_SCENARIOS.find((name) => name === scenario);
+      if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
+      const canary = brokerCanary(broker, order.runId, log);
+      return runDrill(mqttFailover({ scenario: known, acts, canary }), drillSurroundings(settings, db), order);
+    },
+    recover: () => acts.comeBack(),
+  };
+}
 
 function postgresFailoverPort(role: Role, db: Database): DrillPort | string {
   const { settings, secrets, log } = role;
