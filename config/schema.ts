@@ -473,7 +473,7 @@ export const settings = {
   MQTT_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
     .optional()
     .describe(
-      'JSON list of a program and its first arguments that loses the primary broker and brings it back: it is given `crash`, `hung` or `return` and the address of that broker. Without it no failover of the broker is drilled.',
+      'JSON list of a program and its first arguments that loses a broker and brings it back: it is given `crash`, `hung` or `return` and the address of that broker. Without it no failover of the broker is drilled.',
     ),
 
   RESTORE_TARGET_URL: postgresUrl()

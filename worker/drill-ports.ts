@@ -38,14 +38,19 @@ function mqttFailoverPort({ settings, secrets, log }: Role, db: Database): Drill
   const { MQTT_DRILL_COMMAND: words, MQTT_STANDBY_HOST: standby, MQTT_HOST: host, MQTT_PORT: port } = settings;
   if (words === undefined) return 'MQTT_DRILL_COMMAND is not set: nobody may stop a broker';
   if (standby === undefined) return 'MQTT_STANDBY_HOST is not set: there is no other broker';
-  const acts = brokerActsByCommand(words, `${host}:${String(port)}`);
+  const acts = brokerActsByCommand(words, {
+    primary: `${host}:${String(port)}`,
+    standby: `${standby}:${String(settings.MQTT_STANDBY_PORT ?? port)}`,
+  });
   const broker = { ...brokerAccess(settings, secrets), prefix: settings.MQTT_TOPIC_PREFIX, clientId: '' };
   return {
     async run({ scenario, ...order }) {
       const known = BROKER_SCENARIOS.find((name) => name === scenario);
       if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
       const canary = brokerCanary(broker, order.runId, log);
-      return runDrill(mqttFailover({ scenario: known, acts, canary }), drillSurroundings(settings, db), order);
+      const surroundings = drillSurroundings(settings, db);
+      const { metricsUrl } = surroundings;
+      return runDrill(mqttFailover({ scenario: known, acts, canary, metricsUrl }), surroundings, order);
     },
     recover: () => acts.comeBack(),
   };

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Drill, DrillTools, Finding } from '../drill';
+import { readMetricsPage } from '../metrics-page';
 import type { BrokerActs, BrokerScenario } from './acts';
 import type { BrokerCanary } from './canary';
 
 export interface BrokerDrillOptions {
   readonly scenario: BrokerScenario;
   readonly acts: BrokerActs;
+  /** The page of the process whose alert must fire: the broker that it goes by is the one that is lost. */
+  readonly metricsUrl: string;
   /** Closed by the drill. */
   readonly canary: BrokerCanary;
 }
@@ -13,12 +16,12 @@ export interface BrokerDrillOptions {
 const STORIES = {
   crash: {
     gapMs: 2_000,
-    hypothesis: 'When the primary broker is killed, setpoints are acknowledged again within 2 s and none is lost.',
+    hypothesis: 'When the broker in use is killed, setpoints are acknowledged again within 2 s and none is lost.',
     blastRadius: 'devices at that broker hear nothing until they are at the other one, within seconds',
   },
   hung: {
     gapMs: 5_000,
-    hypothesis: 'When the primary broker hangs, setpoints are acknowledged again within 5 s and none is lost.',
+    hypothesis: 'When the broker in use hangs, setpoints are acknowledged again within 5 s and none is lost.',
     blastRadius: 'setpoints wait for up to 5 s; devices at that broker hear nothing until they are at the other one',
   },
 } as const;
@@ -26,8 +29,8 @@ const RECOVERY_MS = 60_000;
 const RETURN_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 50;
 
-/** The loss of the primary broker under a canary that takes the setpoints' road, and its return. */
-export function mqttFailover({ scenario, acts, canary }: BrokerDrillOptions): Drill {
+/** The loss of the broker in use under a canary that takes the setpoints' road, and its return. */
+export function mqttFailover({ scenario, acts, canary, metricsUrl }: BrokerDrillOptions): Drill {
   const { gapMs, ...story } = STORIES[scenario];
   return {
     ...{ name: 'mqtt-failover', scenario, ...story },
@@ -36,8 +39,12 @@ export function mqttFailover({ scenario, acts, canary }: BrokerDrillOptions): Dr
     canary,
     async act(tools) {
       if (canary.brokersThere() < 2) throw new Error('both brokers must be there before one is lost');
-      tools.step(scenario === 'crash' ? 'the primary broker is killed' : 'the primary broker hangs');
-      await acts.lose(scenario, tools);
+      const page = await readMetricsPage(metricsUrl);
+      const place = page.having('derms_mqtt_broker_in_use', 1).some((labels) => labels.includes('standby'))
+        ? 'standby'
+        : 'primary';
+      tools.step(`the ${place} broker ${scenario === 'crash' ? 'is killed' : 'hangs'}`);
+      await acts.lose(scenario, place, tools);
     },
     aftermath: async (tools) => [await returned(acts, canary, tools)],
     recover: () => acts.comeBack(),

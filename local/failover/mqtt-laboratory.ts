@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { BrokerPlace } from '../../drills/mqtt/acts';
 import { liveDispatches, recordDrill } from '../../db/drill-reports';
 import { openDatabase, type Database } from '../../db/pool';
 import type { BrokerActs, BrokerScenario } from '../../drills/mqtt/acts';
@@ -14,7 +15,7 @@ import { startTestSystem, type TestSystem } from '../test-system';
 /** The whole system at a pair of brokers of its own. */
 export interface MqttLaboratory {
   readonly system: TestSystem;
-  /** Loses the primary broker and brings it back. */
+  /** Loses a broker and brings it back. */
   readonly acts: BrokerActs;
   /** The same drill as the job's; the API must run. */
   drill(scenario: BrokerScenario, order: DrillOrder): Promise<DrillReport>;
@@ -45,18 +46,22 @@ export async function startMqttLaboratory(): Promise<MqttLaboratory> {
     standby: { host: standby.host, port: standby.port },
     clientId: '',
   };
-  let primary: MosquittoBroker = stack.mosquitto;
+  const brokers: Record<BrokerPlace, MosquittoBroker> = { primary: stack.mosquitto, standby };
+  const started: MosquittoBroker[] = [];
   const acts: BrokerActs = {
-    async lose(scenario) {
-      if (scenario === 'crash') await primary.kill();
-      else primary.suspend();
+    async lose(scenario, place) {
+      if (scenario === 'crash') await brokers[place].kill();
+      else brokers[place].suspend();
     },
     async comeBack() {
-      primary.resume();
-      if (primary.isRunning()) return;
-      const { port } = primary;
-      const dataDir = join(stack.folder, 'mosquitto');
-      primary = await startMosquitto({ dataDir, port, users: [stack.brokerUser], onSpawn: stack.onSpawn });
+      for (const place of ['primary', 'standby'] as const) {
+        const { port, storeFile, isRunning } = brokers[place];
+        brokers[place].resume();
+        if (isRunning()) continue;
+        const again = { dataDir: dirname(storeFile), port, users: [stack.brokerUser], onSpawn: stack.onSpawn };
+        brokers[place] = await startMosquitto(again);
+        started.push(brokers[place]);
+      }
     },
   };
   return {
@@ -66,8 +71,9 @@ export async function startMqttLaboratory(): Promise<MqttLaboratory> {
       const records = databaseOf(system);
       try {
         const canary = brokerCanary(options, order.runId, log);
+        const metricsUrl = `${system.apiUrl}/metrics`;
         const surroundings = {
-          metricsUrl: `${system.apiUrl}/metrics`,
+          metricsUrl,
           guardFacts: async () => ({
             deployment: 'development' as const,
             allowedInProduction: false,
@@ -75,13 +81,13 @@ export async function startMqttLaboratory(): Promise<MqttLaboratory> {
           }),
           record: (report: DrillReport) => recordDrill(records, report),
         };
-        return await runDrill(mqttFailover({ scenario, acts, canary }), surroundings, order);
+        return await runDrill(mqttFailover({ scenario, acts, canary, metricsUrl }), surroundings, order);
       } finally {
         await records.close();
       }
     },
     async stop() {
-      if (primary !== stack.mosquitto) await primary.stop();
+      for (const broker of started) await broker.stop();
       await system.stop();
     },
   };
