@@ -46,7 +46,7 @@ import { createPlanningTurns } from './planning/turns';
 import { createRateLimiter, type RateLimits } from './rate-limit';
 import { createReadPlaces } from './read-places';
 import { createStreamPlaces } from './stream-places';
-import { askBroker } from './health/broker-probe';
+import { probeBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
 import { registerSecretMetrics, watchSecrets } from './health/secret-watch';
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     {
       dependencies: {
         database: () => probes.query('select 1'),
-        broker: () => (broker === null ? notAsked() : askBroker(broker, PROBE_MS)),
+        broker: () => (brokerProbe === null ? notAsked() : brokerProbe.ask(PROBE_MS)),
         temporal: temporal.check,
       },
       fleet: () => readFleetSample(probes, silence),
@@ -147,9 +147,12 @@ async function main(): Promise<void> {
     () => readAuditFigures(probes),
     () => performance.now(),
   );
-  registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
+  // Before the broker's: the gauge has one owner, who probes.
+  registerHealthMetrics(registry, monitor, () => brokerProbe?.unbroken ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
-  const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
+  const brokerProbe = settings.QUARANTINE
+    ? null
+    : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();

@@ -130,7 +130,15 @@ export const settings = {
     .default('127.0.0.1')
     .describe('Broker host; the name is resolved anew at each reconnect.'),
   MQTT_PORT: port().default(1883).describe('Broker port; that of deploy/mosquitto for our processes is 8884.'),
-  MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
+  MQTT_STANDBY_HOST: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Host of a second broker with the same users. What must not miss anything is connected to both at all times (docs/runbooks/mqtt-failover.md).',
+    ),
+  MQTT_STANDBY_PORT: port().optional().describe('Port at MQTT_STANDBY_HOST; default MQTT_PORT.'),
+  MQTT_USERNAME: z.string().min(1).optional().describe('Broker user, at both brokers.'),
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
   MQTT_TLS_ENABLED: flag().default(false).describe('true: MQTT over TLS. Production refuses a plain connection.'),
   MQTT_TLS_CA_PATH: path().describe(
@@ -142,7 +150,7 @@ export const settings = {
     .string()
     .min(1)
     .optional()
-    .describe("Host name that the broker's certificate must carry; default MQTT_HOST."),
+    .describe("Host name that the broker's certificate must carry; default the host that is connected to."),
   MQTT_TLS_REJECT_UNAUTHORIZED: flag()
     .default(true)
     .describe("false: the broker's certificate is not checked; for a workbench only, production refuses it."),
@@ -505,6 +513,12 @@ export const settings = {
     .optional()
     .describe(
       'JSON list of a program and its first arguments: given `crash` it kills one worker, not the one that runs the drill; given `ready` it waits until as many run as before. Without it no crash of a worker is drilled.',
+    ),
+
+  MQTT_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'JSON list of a program and its first arguments that loses a broker and brings it back: it is given `crash`, `hung` or `return` and the address of that broker. Without it no failover of the broker is drilled.',
     ),
 
   RESTORE_TARGET_URL: postgresUrl()

@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { FAILOVER_SCENARIOS, type FailoverScenario } from '../drills/postgres/acts';
+import { BROKER_SCENARIOS } from '../drills/mqtt/acts';
+import { FAILOVER_SCENARIOS } from '../drills/postgres/acts';
+import { WORKER_SCENARIOS } from '../drills/workers/acts';
 import type { DrillReport } from '../drills/drill';
+import type { DrillOrder } from '../drills/run-drill';
 import { readMetricsPage } from '../drills/metrics-page';
 import { runPostgresFailoverHere } from './failover/postgres-failover-here';
 import { startPostgresLaboratory } from './failover/laboratory';
+import { startMqttLaboratory } from './failover/mqtt-laboratory';
 import { runWorkerCrashHere, SECOND_WORKER } from './failover/worker-crash-here';
 import { DEMO_REGISTRY } from './stack';
 import { startTestSystem, type TestSystem } from './test-system';
@@ -17,6 +21,7 @@ import { repositoryRoot } from './toolchain';
 const USAGE = `npm run drill -- DRILL [--scenario NAME] [--asynchronous] [--json]
 
   postgres-failover   planned, crash, hung (default: all three, one after the other)
+  mqtt-failover       crash, hung (default: both)
   worker-crash        one of two workers is killed
 
 Exit code 0: passed, 3: failed, 1: could not be carried out.
@@ -33,66 +38,100 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
     },
   });
-  const scenarios = scenariosOf(values.scenario);
-  const drill = positionals.join();
-  if ((drill !== 'postgres-failover' && drill !== 'worker-crash') || scenarios === null) {
+  const laboratory = LABORATORIES.find(({ drill }) => drill === positionals.join());
+  const scenarios = laboratory?.scenarios.filter((name) => (values.scenario ?? name) === name) ?? [];
+  if (laboratory === undefined || scenarios.length === 0) {
     process.stderr.write(USAGE);
     return EXIT.usage;
   }
-  const reports =
-    drill === 'worker-crash' ? [await drillWorkers()] : await drillPostgres(scenarios, !values.asynchronous);
+  say(`${laboratory.parts}, Temporal and our own programs are started`);
+  const reports = await drillIn(await laboratory.start(!values.asynchronous), laboratory.drill, scenarios);
   for (const report of reports) process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : told(report));
   return reports.every(({ verdict }) => verdict === 'passed') ? EXIT.passed : EXIT.failed;
 }
 
-function scenariosOf(asked: string | undefined): readonly FailoverScenario[] | null {
-  if (asked === undefined) return FAILOVER_SCENARIOS;
-  const found = FAILOVER_SCENARIOS.find((name) => name === asked);
-  return found === undefined ? null : [found];
+/** A system of its own, and how a scenario is drilled in it. */
+interface Laboratory {
+  readonly system: TestSystem;
+  /** What runs besides an API, a worker and a fleet. */
+  startMore?(): Promise<void>;
+  run(scenario: string, order: DrillOrder): Promise<DrillReport>;
+  stop(): Promise<void>;
 }
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const orderHere = () => ({
-  ...{ runId: randomUUID(), signal: new AbortController().signal },
-  onStep: (note: string) => {
-    say(`  ${note}`);
+const LABORATORIES = [
+  {
+    drill: 'postgres-failover',
+    scenarios: FAILOVER_SCENARIOS,
+    parts: 'a primary, a standby, PgBouncer, HAProxy, broker',
+    async start(synchronous: boolean): Promise<Laboratory> {
+      const laboratory = await startPostgresLaboratory({ synchronous });
+      return {
+        system: laboratory.system,
+        run: (scenario, order) =>
+          runPostgresFailoverHere(laboratory, { ...order, scenario: named(FAILOVER_SCENARIOS, scenario), synchronous }),
+        stop: () => laboratory.stop(),
+      };
+    },
   },
-});
+  {
+    drill: 'mqtt-failover',
+    scenarios: BROKER_SCENARIOS,
+    parts: 'PostgreSQL, two brokers',
+    async start(): Promise<Laboratory> {
+      const laboratory = await startMqttLaboratory();
+      return {
+        system: laboratory.system,
+        run: (scenario, order) => laboratory.drill(named(BROKER_SCENARIOS, scenario), order),
+        stop: () => laboratory.stop(),
+      };
+    },
+  },
+  {
+    drill: 'worker-crash',
+    scenarios: WORKER_SCENARIOS,
+    parts: 'PostgreSQL, broker, a second worker',
+    async start(): Promise<Laboratory> {
+      const system = await startTestSystem();
+      return {
+        system,
+        startMore: async () => {
+          await system.startReplica(SECOND_WORKER);
+        },
+        run: (_scenario, order) => runWorkerCrashHere(system, order),
+        stop: () => system.stop(),
+      };
+    },
+  },
+] as const;
 
-async function drillWorkers(): Promise<DrillReport> {
-  say('PostgreSQL, broker, Temporal, an API and two workers are started');
-  const system = await startTestSystem();
-  try {
-    await Promise.all([system.start('api'), system.start('worker'), system.startReplica(SECOND_WORKER)]);
-    await furnish(system);
-    say('\nworker-crash');
-    return await runWorkerCrashHere(system, orderHere());
-  } finally {
-    await system.stop();
-  }
+function named<Name extends string>(names: readonly Name[], asked: string): Name {
+  const found = names.find((name) => name === asked);
+  if (found === undefined) throw new Error(`there is no scenario ${asked}`);
+  return found;
 }
 
-/** A fleet under control. */
-async function furnish(system: TestSystem): Promise<void> {
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+async function drillIn(laboratory: Laboratory, drill: string, scenarios: readonly string[]): Promise<DrillReport[]> {
+  const { system } = laboratory;
   const registry = join(repositoryRoot(), DEMO_REGISTRY);
-  await system.derms('registry', 'apply', registry);
-  await system.start('simulator', ['--registry', registry, '--seed', '1']);
-  await untilCalm(`${system.apiUrl}/metrics`);
-}
-
-async function drillPostgres(scenarios: readonly FailoverScenario[], synchronous: boolean): Promise<DrillReport[]> {
-  say('a primary, a standby, PgBouncer, HAProxy, broker, Temporal and our own programs are started');
-  const laboratory = await startPostgresLaboratory({ synchronous });
   const reports: DrillReport[] = [];
   try {
-    await Promise.all([laboratory.system.start('api'), laboratory.system.start('worker')]);
-    await furnish(laboratory.system);
+    await Promise.all([system.start('api'), system.start('worker'), laboratory.startMore?.()]);
+    await system.derms('registry', 'apply', registry);
+    await system.start('simulator', ['--registry', registry, '--seed', '1']);
     for (const scenario of scenarios) {
-      say(`\npostgres-failover, ${scenario}`);
+      await untilCalm(`${system.apiUrl}/metrics`);
+      say(`\n${drill}, ${scenario}`);
       reports.push(
-        await runPostgresFailoverHere(laboratory, {
-          ...{ scenario, synchronous },
-          ...orderHere(),
+        await laboratory.run(scenario, {
+          ...{ runId: randomUUID(), signal: new AbortController().signal },
+          onStep: (note) => {
+            say(`  ${note}`);
+          },
         }),
       );
     }

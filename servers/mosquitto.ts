@@ -1,11 +1,11 @@
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { startChild, type ChildProcess, type StartOptions } from './child-process';
 import { freePort, LOOPBACK, requireFree } from './free-port';
 import type { OsUser } from './os-user';
+import { reach } from './reach';
 import { untilReady } from './ready';
 import { toolEnvironment, type Tool } from './tool';
 
@@ -147,19 +147,4 @@ async function signIn(port: number, { username, password }: BrokerUser): Promise
     reconnectPeriod: 0,
   });
   await client.endAsync(true);
-}
-
-function reach(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: LOOPBACK, port, timeout: 2_000 });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', reject);
-    socket.once('timeout', () => {
-      socket.destroy();
-      reject(new Error('no answer'));
-    });
-  });
 }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databaseAccess, directDatabaseAccess } from '../config/connections';
+import { brokerAccess, databaseAccess, directDatabaseAccess } from '../config/connections';
 import { accessOf } from '../config/postgres-url';
 import type { Settings } from '../config/schema';
 import { liveDispatches, recordDrill } from '../db/drill-reports';
 import { openDatabase, type Database } from '../db/pool';
 import type { DrillName } from '../domain/drills';
 import { runActCommand } from '../drills/act-command';
+import { BROKER_SCENARIOS, brokerActsByCommand } from '../drills/mqtt/acts';
+import { brokerCanary } from '../drills/mqtt/canary';
+import { mqttFailover } from '../drills/mqtt/mqtt-failover';
 import { nodeLogin } from '../drills/postgres/node';
 import { pgBouncer } from '../drills/postgres/pooler';
 import { postgresFailover } from '../drills/postgres/postgres-failover';
@@ -37,7 +40,7 @@ export const drillPorts = (
   workersOf: (queue: string) => Promise<number>,
 ): Readonly<Record<DrillName, DrillPort | string>> => ({
   'postgres-failover': postgresFailoverPort(role, db),
-  'mqtt-failover': 'no drill of the broker is configured',
+  'mqtt-failover': mqttFailoverPort(role, db),
   'worker-crash': workerCrashPort(role, db, () => workersOf(TASK_QUEUES.control)),
 });
 
@@ -62,6 +65,28 @@ function workerCrashPort(role: Role, db: Database, workers: () => Promise<number
       return runDrill(drill, drillSurroundings(role.settings, db), order);
     },
     recover: () => Promise.resolve(), // a worker that is gone is started again by what runs it
+  };
+}
+
+function mqttFailoverPort({ settings, secrets, log }: Role, db: Database): DrillPort | string {
+  const { MQTT_DRILL_COMMAND: words, MQTT_STANDBY_HOST: standby, MQTT_HOST: host, MQTT_PORT: port } = settings;
+  if (words === undefined) return 'MQTT_DRILL_COMMAND is not set: nobody may stop a broker';
+  if (standby === undefined) return 'MQTT_STANDBY_HOST is not set: there is no other broker';
+  const acts = brokerActsByCommand(words, {
+    primary: `${host}:${String(port)}`,
+    standby: `${standby}:${String(settings.MQTT_STANDBY_PORT ?? port)}`,
+  });
+  const broker = { ...brokerAccess(settings, secrets), prefix: settings.MQTT_TOPIC_PREFIX, clientId: '' };
+  return {
+    async run({ scenario, ...order }) {
+      const known = BROKER_SCENARIOS.find((name) => name === scenario);
+      if (known === undefined) throw new Error(`there is no scenario ${scenario}`);
+      const canary = brokerCanary(broker, order.runId, log);
+      const surroundings = drillSurroundings(settings, db);
+      const { metricsUrl } = surroundings;
+      return runDrill(mqttFailover({ scenario: known, acts, canary, metricsUrl }), surroundings, order);
+    },
+    recover: () => acts.comeBack(),
   };
 }
 

@@ -7,8 +7,15 @@ const UP: Readonly<Record<Dependency, { readonly name: string; readonly help: st
   temporal: { name: 'derms_temporal_up', help: '1 while Temporal answers this process.' },
 };
 
-/** The gauges that alerts stand on, there from the first scrape and read from the monitor at each. */
-export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor): void {
+/**
+ * The gauges that alerts stand on, there from the first scrape and read from the monitor at each. `isBrokerUnbroken`
+ * shows a lost broker at once, also when the standby takes its place before the monitor looks again.
+ */
+export function registerHealthMetrics(
+  registry: Registry,
+  monitor: HealthMonitor,
+  isBrokerUnbroken: () => boolean = () => true,
+): void {
   const registers = [registry];
   for (const [dependency, { name, help }] of Object.entries(UP) as [Dependency, (typeof UP)[Dependency]][]) {
     new Gauge({
@@ -16,7 +23,8 @@ export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor
       help,
       registers,
       collect() {
-        this.set(monitor.dependency(dependency).up ? 1 : 0);
+        const up = monitor.dependency(dependency).up && (dependency !== 'broker' || isBrokerUnbroken());
+        this.set(up ? 1 : 0);
       },
     });
   }

@@ -22,7 +22,7 @@ const PLAN = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 const SCHEDULE = 'job-tick-audit';
 const reason = { reason: 'a test' };
 const machineToken = { name: 'scraper', scopes: ['read:feeders'], purpose: 'a test', validDays: 1 };
-const TOLD = { told: 1, untold: [] };
+const TOLD = { told: 1, untold: [], missed: [] };
 
 let database: TestDatabase;
 let app: AppUnderTest;
