@@ -1,7 +1,7 @@
 import { npmPackages } from './npm-packages.mjs';
 import { oasdiff } from './oasdiff.mjs';
 import { postgresTools } from './postgres-tools.mjs';
-import { mosquitto, promtool, zstd } from './single-programs.mjs';
+import { alertmanager, amtool, mosquitto, prometheus, promtool, zstd } from './single-programs.mjs';
 import { temporalCli } from './temporal-cli.mjs';
 import { versitygw } from './versitygw.mjs';
 
@@ -9,7 +9,7 @@ import { versitygw } from './versitygw.mjs';
 export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
 
 /** What `npm run test:proofs` needs besides. Where one cannot be had, its proofs fail and say so; the others run. */
-export const proofComponents = [versitygw, promtool, oasdiff];
+export const proofComponents = [versitygw, promtool, prometheus, alertmanager, amtool, oasdiff];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {
