@@ -10,6 +10,7 @@ import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
+import { readDrillSilences } from '../db/drill-silences';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { openDatabase, type Database } from '../db/pool';
@@ -35,6 +36,8 @@ import { registerAuthMetrics } from './health/auth-metrics';
 import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
+import { registerDrillSilenceMetrics } from './health/drill-silence-metrics';
+import { watchTaskQueues } from './health/task-queue-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
 import { createStreamPlaces } from './stream-places';
@@ -49,6 +52,7 @@ import { createApiMetrics } from './metrics';
 import { closeGracefully } from './close-gracefully';
 import { createApiServer } from './http-server';
 import type { WorkflowPort } from './ports';
+import { TASK_QUEUES } from '../workflows/messages';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
@@ -121,6 +125,11 @@ async function main(): Promise<void> {
     () => readLastDrill(probes),
     () => performance.now(),
   );
+  registerDrillSilenceMetrics(
+    registry,
+    () => readDrillSilences(probes),
+    () => performance.now(),
+  );
   registerAuditMetrics(
     registry,
     () => readAuditFigures(probes),
@@ -147,6 +156,13 @@ async function main(): Promise<void> {
     figures.stop();
   });
   registerJobMetrics(registry, jobs);
+  const taskQueues = watchTaskQueues(registry, [TASK_QUEUES.control, TASK_QUEUES.jobs], (queue) =>
+    temporal.jobs.queues.queueState(queue),
+  );
+  await taskQueues.first;
+  shutdown.add('task queues', () => {
+    taskQueues.stop();
+  });
 
   const { authentication, tokenRegister } = openAuthentication({
     credentials,
