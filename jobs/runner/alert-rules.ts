@@ -3,9 +3,11 @@ import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids
 import { DEPLOYMENT_KINDS, inDeployment, type JobAlert, type JobCatalogue, type JobDeclaration } from './declaration';
 import { promiseText } from './promise-text';
 
-const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
+const HEAD = `# All alerts and recording rules: the one file that a Prometheus loads. Written by \`npm run docs:alerts\` from rules/*.yml
+# beside it and from the declarations in jobs/; change them there.
 # Where the runbooks are served: set \`runbooks\` among global.external_labels of Prometheus. Without it links are paths
 # of the repository.
+groups:
 `;
 const RUNBOOKS = '{{ or $externalLabels.runbooks "docs/runbooks" }}';
 
@@ -22,9 +24,22 @@ export interface RuleGroup {
   readonly rules: readonly AlertRule[];
 }
 
-/** The text of deploy/prometheus/jobs.yml. */
-export const alertRulesFile = (jobs: JobCatalogue): string =>
-  `${HEAD}${stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true })}`;
+/**
+ * The text of deploy/prometheus/alerts.yml.
+ *
+ * @param handWritten texts of deploy/prometheus/rules/*.yml, each with nothing but comments before its `groups:`.
+ */
+export function alertRulesFile(jobs: JobCatalogue, handWritten: readonly string[]): string {
+  const ofJobs = stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true });
+  return HEAD + [...handWritten, `# Of jobs, from their declarations.\n${ofJobs}`].map(withoutKey).join('');
+}
+
+/** What stands under `groups:`, under the comment that stood before it. */
+function withoutKey(text: string): string {
+  const [head = '', groups] = text.split(/^groups:\n/m);
+  if (groups === undefined) throw new Error(`a file of rules without a line \`groups:\`: ${head.slice(0, 80)}`);
+  return `${head.replace(/^(?=.)/gm, '  ')}${groups}`;
+}
 
 /** A group for each job, and one for what holds for all of them. */
 export const alertGroups = (jobs: JobCatalogue): RuleGroup[] => [
