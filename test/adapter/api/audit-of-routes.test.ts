@@ -41,7 +41,11 @@ beforeAll(async () => {
   const yes = (): Promise<boolean> => Promise.resolve(true);
   const workflowId = `${SCHEDULE}-workflow-2026-05-01T12:17:00Z`;
   const inTemporal: JobsInTemporal = {
-    queues: { workersOf: () => Promise.resolve(1), openRuns: () => Promise.resolve([]) },
+    queues: {
+      workersOf: () => Promise.resolve(1),
+      queueState: () => Promise.resolve([]),
+      openRuns: () => Promise.resolve([]),
+    },
     schedules: { pause: yes, resume: yes, trigger: () => Promise.resolve({ workflowId }) },
     closedAs: () => Promise.resolve(null),
   };

@@ -16,8 +16,8 @@ export type AlertRule = Required<Pick<Rule, 'alert' | 'expr' | 'labels' | 'annot
 /** What a Prometheus of ours loads. */
 export const RULES_FILE = join(repositoryRoot(), 'deploy/prometheus/alerts.yml');
 
-export const rules = (): readonly Rule[] =>
-  (parse(readFileSync(RULES_FILE, 'utf8')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
+export const RULES: readonly Rule[] = (
+  parse(readFileSync(RULES_FILE, 'utf8')) as { groups: { rules: Rule[] }[] }
+).groups.flatMap((group) => group.rules);
 
-export const alertRules = (): readonly AlertRule[] =>
-  rules().filter((rule): rule is AlertRule => rule.alert !== undefined);
+export const ALERTS: readonly AlertRule[] = RULES.filter((rule): rule is AlertRule => rule.alert !== undefined);

@@ -65,11 +65,14 @@ it.each`
   ${{ importLimitKw: 31 }} | ${0}
   ${{ targetKw: 35 }}      | ${5}
   ${{ exportLimitKw: 5 }}  | ${0}
-`('a meter at 30 kW is $offKw kW off a dispatch of $asked', async ({ asked, offKw }: Record<string, never>) => {
-  const feeders = [aFeeder({ meter: aMeter(30) })];
-  const { metric } = observed(aSnapshot({ feeders, dispatches: [aDispatch({ importLimitKw: null, ...asked })] }));
-  expect(await metric('derms_dispatch_undelivered_kw')).toEqual([
-    `derms_dispatch_undelivered_kw{feeder="feeder"} ${String(offKw)}`,
-  ]);
-  expect(await metric('derms_dispatches_in_force')).toEqual(['derms_dispatches_in_force{feeder="feeder"} 1']);
-});
+`(
+  'a meter at 30 kW is $offKw kW off a dispatch of $asked',
+  async ({ asked, offKw }: { asked: object; offKw: number }) => {
+    const feeders = [aFeeder({ meter: aMeter(30) })];
+    const { metric } = observed(aSnapshot({ feeders, dispatches: [aDispatch({ importLimitKw: null, ...asked })] }));
+    expect(await metric('derms_dispatch_undelivered_kw')).toEqual([
+      `derms_dispatch_undelivered_kw{feeder="feeder"} ${String(offKw)}`,
+    ]);
+    expect(await metric('derms_dispatches_in_force')).toEqual(['derms_dispatches_in_force{feeder="feeder"} 1']);
+  },
+);
