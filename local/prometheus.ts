@@ -15,22 +15,35 @@ export interface MonitoringOptions extends StartOptions {
   readonly configFile: string;
   /** For its data and its log. */
   readonly folder: string;
+  /** More words for its command line. */
+  readonly args?: readonly string[];
 }
 
 const READY_WITHIN_MS = 60_000;
 
-export function startPrometheus({ configFile, folder, ...options }: MonitoringOptions): Promise<MonitoringServer> {
+export function startPrometheus({
+  configFile,
+  folder,
+  args = [],
+  ...options
+}: MonitoringOptions): Promise<MonitoringServer> {
   const data = join(folder, 'prometheus');
   return start('prometheus', folder, options, (address) => [
     `--config.file=${configFile}`,
     `--storage.tsdb.path=${data}`,
     `--web.listen-address=${address}`,
     '--log.format=json',
+    ...args,
   ]);
 }
 
 /** Alone: it looks for no others of its kind. */
-export function startAlertmanager({ configFile, folder, ...options }: MonitoringOptions): Promise<MonitoringServer> {
+export function startAlertmanager({
+  configFile,
+  folder,
+  args = [],
+  ...options
+}: MonitoringOptions): Promise<MonitoringServer> {
   const data = join(folder, 'alertmanager');
   return start('alertmanager', folder, options, (address) => [
     `--config.file=${configFile}`,
@@ -38,6 +51,7 @@ export function startAlertmanager({ configFile, folder, ...options }: Monitoring
     `--web.listen-address=${address}`,
     '--cluster.listen-address=',
     '--log.format=json',
+    ...args,
   ]);
 }
 

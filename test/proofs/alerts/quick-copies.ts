@@ -63,7 +63,8 @@ export function writeMonitoring(
   writeFileSync(join(folder, 'alerts.yml'), rules);
   writeFileSync(join(folder, 'prometheus.yml'), stringify({ ...config, global }));
   writeTargets(folder, 'derms', targets);
-  if (alertmanager !== null) writeTargets(folder, 'alertmanager', [{ job: 'alertmanager', address: alertmanager }]);
+  writeTargets(folder, 'temporal', []);
+  writeTargets(folder, 'alertmanager', alertmanager === null ? [] : [{ job: 'alertmanager', address: alertmanager }]);
   return join(folder, 'prometheus.yml');
 }
 
