@@ -30,7 +30,7 @@ beforeAll(async () => {
   system = await startDemo({ env: { DEVICE_OFFLINE_SECONDS: '40', TELEMETRY_STALE_SECONDS: '15' } });
   const api = await apiAs(system, 'admin');
   for (const root of ROOTS) {
-    const { status } = await api('POST', `/api/feeders/${root}/control-loop/interval`, { intervalSeconds: 2 });
+    const { status } = await api('POST', `/api/feeders/${root}/control-loop/interval`, { intervalSeconds: 5 });
     expect(status).toBeLessThan(300);
   }
   const configFile = join(folder, 'alertmanager.yml');
@@ -46,6 +46,7 @@ beforeAll(async () => {
   prometheus = await startPrometheus({ configFile: monitoring, folder, args });
 }, 300_000);
 afterAll(async () => {
+  for (const n of ['worker','api'] as const) writeFileSync('/work/wt/alerts/.local/op-' + n + '.log', readFileSync(system.running(n).logFile));
   await prometheus.stop();
   await alertmanager.stop();
   await system.stop();
