@@ -133,11 +133,11 @@ const storeLoop = (
     `insert into control_loops as l (root_feeder_id, chain_id, chain_started_at, cycle, plan_id, tick_at, planned_at,
                                      interval_seconds, missed_ticks, answer, nodes, finished_at, finished_cycle,
                                      emergency_stop_id, judged_tick_at, on_time_ticks, late_ticks)
-     values ($1, $2, to_timestamp($3 / 1000.0), $4, $5, to_timestamp($6 / 1000.0), now(), $7, $8, $9, $10,
+     values ($1, $2, to_timestamp($3 / 1000.0), $4, $5, to_timestamp($6 / 1000.0), now(), $7::integer, $8, $9, $10,
              case when $11::boolean then now() end, case when $11::boolean then $4::bigint end, $12,
              case when $11::boolean then to_timestamp($6 / 1000.0) end,
-             case when $11::boolean and now() <= to_timestamp($6 / 1000.0 + $7) then 1 else 0 end,
-             case when $11::boolean and now() > to_timestamp($6 / 1000.0 + $7) then 1 else 0 end)
+             case when $11::boolean and now() <= to_timestamp($6 / 1000.0) + make_interval(secs => $7::integer) then 1 else 0 end,
+             case when $11::boolean and now() > to_timestamp($6 / 1000.0) + make_interval(secs => $7::integer) then 1 else 0 end)
      on conflict (root_feeder_id) do update set
        on_time_ticks = l.on_time_ticks
          + case when excluded.tick_at > coalesce(l.judged_tick_at, '-infinity') then excluded.on_time_ticks else 0 end,

@@ -20,7 +20,7 @@ beforeAll(async () => {
     await system.start('simulator', ['--registry', DEMO, '--seed', '1']);
     const viewer = await apiAs(system, 'viewer');
     expect((await viewer('POST', '/api/jobs/tick-audit/runs', {})).status).toBe(403);
-    await system.derms('job', 'tick-audit', '--follow');
+    await system.derms('job', 'audit-head', '--follow');
     await loseTheBroker();
     for (const program of ['simulator', 'worker', 'api'] as const) await system.running(program).stop();
     lines = ['api', 'worker', 'simulator'].flatMap((program) =>
