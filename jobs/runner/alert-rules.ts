@@ -73,7 +73,10 @@ const missedTicks = ({ name }: JobDeclaration): AlertRule => ({
   alert: 'DermsJobMissedTicks',
   expr: missedIn(jobScheduleId(name)),
   labels: { severity: 'warning', job: name },
-  annotations: annotate(`{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`, 'schedules.md'),
+  annotations: annotate(
+    `{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`,
+    'alerts/job-missed-ticks.md',
+  ),
 });
 
 const failed = ({ name, runbook }: JobDeclaration): AlertRule => ({
@@ -97,7 +100,7 @@ const supervisorMissed: AlertRule = {
   labels: { severity: 'warning' },
   annotations: annotate(
     'The supervisor of the control loops has not done its work in {{ $value | printf "%.0f" }} minutes.',
-    'schedules.md',
+    'alerts/supervisor-missed-ticks.md',
   ),
 };
 
@@ -106,7 +109,7 @@ const unaccounted: AlertRule = {
   expr: 'max by (schedule) (derms_schedule_ticks_unaccounted) > 0',
   for: '15m',
   labels: { severity: 'warning' },
-  annotations: annotate('Nobody knows what became of ticks of {{ $labels.schedule }}.', 'tick-audit.md'),
+  annotations: annotate('Nobody knows what became of ticks of {{ $labels.schedule }}.', 'alerts/ticks-unaccounted.md'),
 };
 
 const waiting: AlertRule = {
@@ -116,7 +119,7 @@ const waiting: AlertRule = {
   labels: { severity: 'warning' },
   annotations: annotate(
     'Runs wait for a worker of queue {{ $labels.queue }} for {{ $value | humanizeDuration }}.',
-    'schedules.md',
+    'alerts/job-runs-wait.md',
   ),
 };
 

@@ -52,6 +52,17 @@ describe('deploy/prometheus/alerts.yml', () => {
   );
 });
 
+describe('the pages that alerts lead to', () => {
+  const led = new Set(
+    alerts.map(([, { annotations }]) => annotations.runbook_url.replace(/^\{\{.*?\}\}\//, '').split('#')[0] ?? ''),
+  );
+
+  it.each([...led])('%s has the five parts in order', (path) => {
+    const found = headingsOf(text(join(RUNBOOKS, path))).filter((heading) => PARTS.includes(heading));
+    expect(found).toEqual(PARTS);
+  });
+});
+
 describe('the pages of alerts', () => {
   const pages = readdirSync(join(ROOT, RUNBOOKS, 'alerts')).filter((name) => name !== 'README.md');
   const linked = new Set(
