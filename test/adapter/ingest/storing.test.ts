@@ -60,8 +60,8 @@ describe('a sample', () => {
     await world.send(telemetry({ deviceId: 'ev-1', payload: { feederId: 'elm-street' } }));
     await world.send(telemetry({ deviceId: 'ev-2', payload: { feederId: 'mill-road' } }));
     await ingest.untilTaken(2);
-    await world.send(measurement('elm-street', 12));
-    await world.send(measurement('nowhere', 12));
+    await world.measure(measurement('elm-street', 12));
+    await world.measure(measurement('nowhere', 12));
     await ingest.untilTaken(4);
     const of = (feeder: string) => ingest.metric('derms_ingest_feeder_messages_total', { feeder });
     expect([await of('elm-street'), await of('mill-road'), await of('nowhere')]).toEqual([2, 1, 0]);
