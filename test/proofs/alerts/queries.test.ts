@@ -73,7 +73,9 @@ async function ask(expr: string): Promise<Answer> {
 const ofAlerts = RULES.map(({ expr }) => expr);
 const ofDashboards = Object.values(DASHBOARDS)
   .flatMap(({ panels = [] }) => panels)
-  .flatMap((panel) => ('targets' in panel ? ((panel.targets ?? []) as readonly { readonly expr: string }[]) : []))
+  .flatMap((panel) =>
+    'targets' in panel ? ((panel.targets ?? []) as unknown as readonly { readonly expr: string }[]) : [],
+  )
   .map(({ expr }) => expr.replaceAll('$__rate_interval', '1m').replaceAll('$feeder', '.*'));
 
 /** `name{matchers}` of everything that expressions ask for. */
