@@ -22,6 +22,7 @@ const FOLDERS = [
   'servers',
   'local',
   'cli',
+  'dashboards',
   'bench',
   'test',
 ];
@@ -46,6 +47,7 @@ const MAY_IMPORT = {
   simulator: ['domain', 'contracts', 'config', 'observability', 'tls'],
   cli: ['contracts', 'config', 'domain', 'storage', 'backups', 'broker', 'observability', 'tls', 'temporal'],
   servers: [],
+  dashboards: [],
   local: ['config', 'servers', 'drills', 'db', 'observability'],
 };
 

@@ -13,6 +13,7 @@ import type { Settings } from '../config/schema';
 import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
 import { readLastDrills } from '../db/drill-reports';
+import { readDrillSilences } from '../db/drill-silences';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { keepTellingSecrets } from '../db/keep-telling-secrets';
@@ -41,6 +42,8 @@ import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
 import { registerDrillMetrics } from './health/drill-metrics';
+import { registerDrillSilenceMetrics } from './health/drill-silence-metrics';
+import { watchTaskQueues } from './health/task-queue-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
 import { createRateLimiter, type RateLimits } from './rate-limit';
@@ -59,6 +62,7 @@ import { closeGracefully } from './close-gracefully';
 import { boundConnections } from './connections';
 import { createApiServer, type ServerBounds } from './http-server';
 import type { WorkflowPort } from './ports';
+import { TASK_QUEUES } from '../workflows/messages';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
@@ -142,6 +146,11 @@ async function main(): Promise<void> {
     () => readLastDrills(probes),
     () => performance.now(),
   );
+  registerDrillSilenceMetrics(
+    registry,
+    () => readDrillSilences(probes),
+    () => performance.now(),
+  );
   registerAuditMetrics(
     registry,
     () => readAuditFigures(probes),
@@ -150,9 +159,7 @@ async function main(): Promise<void> {
   // Before the broker's: the gauge has one owner, who probes.
   registerHealthMetrics(registry, monitor, () => brokerProbe?.unbroken ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
-  const brokerProbe = settings.QUARANTINE
-    ? null
-    : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
+  const brokerProbe = settings.QUARANTINE ? null : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();
@@ -171,6 +178,13 @@ async function main(): Promise<void> {
     figures.stop();
   });
   registerJobMetrics(registry, jobs);
+  const taskQueues = watchTaskQueues(registry, [TASK_QUEUES.control, TASK_QUEUES.jobs], (queue) =>
+    temporal.jobs.queues.queueState(queue),
+  );
+  await taskQueues.first;
+  shutdown.add('task queues', () => {
+    taskQueues.stop();
+  });
 
   const { authentication, tokenRegister } = openAuthentication({
     credentials,

@@ -16,6 +16,9 @@ export interface Toolchain {
   /** Only after a set-up with `--proofs`, where it could be had. */
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
+  readonly prometheus?: InstalledTool;
+  readonly alertmanager?: InstalledTool;
+  readonly amtool?: InstalledTool;
   readonly oasdiff?: InstalledTool;
   readonly schemathesis?: InstalledTool;
   readonly chromium?: InstalledTool;

@@ -50,7 +50,11 @@ beforeAll(async () => {
   const yes = async (): Promise<boolean> => (await acting(), true);
   const workflowId = `${SCHEDULE}-workflow-2026-05-01T12:17:00Z`;
   const inTemporal: JobsInTemporal = {
-    queues: { workersOf: () => Promise.resolve(1), openRuns: () => Promise.resolve([]) },
+    queues: {
+      workersOf: () => Promise.resolve(1),
+      queueState: () => Promise.resolve([]),
+      openRuns: () => Promise.resolve([]),
+    },
     schedules: { pause: yes, resume: yes, trigger: async () => (await acting(), { workflowId }) },
     closedAs: () => Promise.resolve(null),
   };
