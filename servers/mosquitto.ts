@@ -89,7 +89,7 @@ function writeConfiguration({
     '# Written at each start by servers/mosquitto.ts.',
     `listener ${String(port)} ${LOOPBACK}`,
     `allow_anonymous ${String(users.length === 0)}`,
-    ...(users.length > 0 ? [`password_file ${writeSecret(dataDir, 'passwords', users.map(passwordLine))}`] : []),
+    ...(users.length > 0 ? [`password_file ${writeSecret(dataDir, 'passwords', users.map(brokerPasswordLine))}`] : []),
     ...(acl ? [`acl_file ${writeSecret(dataDir, 'acl', acl)}`] : []),
     // Started as root it would become user `mosquitto`, who may not be able to enter the checkout.
     ...(process.getuid?.() === 0 ? ['user root'] : []),
@@ -126,7 +126,7 @@ function writeSecret(folder: string, name: string, lines: readonly string[]): st
 }
 
 /** As `mosquitto_passwd` writes it (PBKDF2 with SHA-512), which is not on every machine that has the broker. */
-function passwordLine({ username, password }: BrokerUser): string {
+export function brokerPasswordLine({ username, password }: BrokerUser): string {
   const iterations = 101;
   const salt = randomBytes(12);
   const hash = pbkdf2Sync(password, salt, iterations, 64, 'sha512');
