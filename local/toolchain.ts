@@ -17,6 +17,11 @@ export interface Toolchain {
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
   readonly oasdiff?: InstalledTool;
+  readonly kustomize?: InstalledTool;
+  readonly composego?: InstalledTool;
+  readonly kubescore?: InstalledTool;
+  /** A folder of programs. */
+  readonly pythonChecks?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

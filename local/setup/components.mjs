@@ -1,3 +1,4 @@
+import { composeGo, kubeScore, kustomize, pythonChecks } from './deploy-checks.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { oasdiff } from './oasdiff.mjs';
 import { postgresTools } from './postgres-tools.mjs';
@@ -9,7 +10,7 @@ import { versitygw } from './versitygw.mjs';
 export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
 
 /** What `npm run test:proofs` needs besides. Where one cannot be had, its proofs fail and say so; the others run. */
-export const proofComponents = [versitygw, promtool, oasdiff];
+export const proofComponents = [versitygw, promtool, oasdiff, kustomize, composeGo, kubeScore, pythonChecks];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {
