@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
+import { startSealer } from '../audit/sealer';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
 import { certificateFiles } from '../config/certificates';
@@ -160,6 +161,12 @@ async function main(): Promise<void> {
     tokenRegister.stop();
   });
   registerAuthMetrics(registry, { authentication, tokenRegister });
+
+  if (!settings.QUARANTINE) {
+    // The jobs role seals too, and signs besides, but may be scaled to zero between its runs.
+    const sealer = startSealer(db, { keyRing: null, log, registry });
+    shutdown.add('audit sealer', () => sealer.stop());
+  }
 
   const stores = databaseStores(db, {
     silence,

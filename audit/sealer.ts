@@ -37,7 +37,6 @@ export function startSealer(
     help: 'Attempts to seal or sign that failed.',
     registers,
   });
-  if (keyRing === null) log.warn({}, 'the audit chain is not signed: BACKUP_ENCRYPTION_KEYS is not set');
   let stopping = false;
   let wake = (): void => undefined;
   let askedAtMs = -Infinity;

@@ -33,6 +33,5 @@ function keepOnePlatform() {
   const arch = { x64: 'x86_64', arm64: 'aarch64' }[process.arch];
   const wanted = `${arch}-${process.platform === 'darwin' ? 'apple-darwin' : 'unknown-linux-gnu'}`;
   if (!existsSync(join(releases, wanted))) throw new Error(`Temporal ships no library for ${wanted}`);
-  for (const name of readdirSync(releases))
-    if (name !== wanted) rmSync(join(releases, name), { recursive: true });
+  for (const name of readdirSync(releases)) if (name !== wanted) rmSync(join(releases, name), { recursive: true });
 }

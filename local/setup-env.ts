@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<void> {
   say(`${env}: ${String(Object.keys(secrets.environment).length)} settings, readable by you only`);
   say(`${keys}: certificates for 365 days, their authority for ten years`);
   say('Keep a copy of BACKUP_ENCRYPTION_KEYS elsewhere: without it no backup can be read.');
-  say('Next: docker compose up --detach --wait, then sign in at http://127.0.0.1:8080 as DERMS_USER.');
+  say('Next: docker compose up --detach, then sign in at http://127.0.0.1:8080 as DERMS_USER.');
 }
 
 /** Told without a stack: whoever typed the command can mend it. */

@@ -10,7 +10,7 @@ give() { install -D -o "$1" -g "$1" -m 0400 "/keys/$2" "$3"; }
 show() { install -D -o "$1" -g "$1" -m 0444 "/keys/$2" "$3"; }
 
 # Users of the images: postgres 999, eclipse-mosquitto 1883, temporalio/server 1000, ours 10001.
-for folder in /out/postgres /out/temporal /out/derms /out/mosquitto-active /out/mosquitto-standby; do chmod 0755 "$folder"; done
+for folder in /out/postgres /out/temporal /out/derms /out/mosquitto-*/*; do chmod 0755 "$folder"; done
 
 show 999 postgres.crt /out/postgres/tls.crt
 give 999 postgres.key /out/postgres/tls.key
@@ -24,7 +24,6 @@ for broker in mosquitto-active mosquitto-standby; do
   cat /source/acl /source/acl.compose > "/out/$broker/config/acl.new"
   chown 1883:1883 "/out/$broker/config/acl.new" && chmod 0400 "/out/$broker/config/acl.new"
   mv "/out/$broker/config/acl.new" "/out/$broker/config/acl"
-  chmod 0755 "/out/$broker/config" "/out/$broker/certs"
 done
 
 show 1000 ca.crt /out/temporal/ca.crt
