@@ -10,7 +10,7 @@ give() { install -D -o "$1" -g "$1" -m 0400 "/keys/$2" "$3"; }
 show() { install -D -o "$1" -g "$1" -m 0444 "/keys/$2" "$3"; }
 
 # Users of the images: postgres 999, eclipse-mosquitto 1883, temporalio/server 1000, ours 10001.
-for folder in /out/postgres /out/temporal /out/derms /out/mosquitto-*/*; do chmod 0755 "$folder"; done
+for folder in /out/postgres /out/temporal /out/derms /out/alertmanager /out/mosquitto-*/*; do chmod 0755 "$folder"; done
 
 show 999 postgres.crt /out/postgres/tls.crt
 give 999 postgres.key /out/postgres/tls.key
@@ -34,6 +34,11 @@ show 10001 ca.crt /out/derms/ca.crt
 show 10001 derms.crt /out/derms/tls.crt
 install -o 10001 -g 10001 -m 0440 /keys/derms.key /out/derms/tls.key # the agents of the brokers are in our group
 show 10001 secrets-dates.json /out/derms/secrets-dates.json
+
+# Where pages and tickets go to, once somebody has put it there (deploy/alertmanager/alertmanager.yml).
+for name in pagerduty-routing-key slack-url; do
+  if [ -f "/keys/$name" ]; then give 65534 "$name" "/out/alertmanager/$name"; fi
+done
 
 # The bucket of the backups, in the folder that versitygw serves.
 install -d -o 10001 -g 10001 -m 0700 /out/storage /out/storage/data /out/storage/data/derms-backups /out/storage/versions

@@ -20,10 +20,13 @@ afterAll(() => {
 
 /** Read by Node itself. */
 const OF_NODE = ['NODE_OPTIONS'];
+/** The second broker, to processes that know of pairs. */
+const OF_PAIRS = ['MQTT_STANDBY_HOST'];
 const KNOWN = new Set([
   ...Object.keys(settings),
   ...SECRET_SETTINGS.map((name) => `${name}_FILE`),
   ...OF_NODE,
+  ...OF_PAIRS,
 ]);
 /** What stands in for values that only a site knows; each as the setting wants it. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -65,7 +68,8 @@ function secretOf(name: string, where = ''): string {
 }
 
 const roleOf = ({ command, env }: DeployedProcess): string => env['WORKER_ROLES'] ?? command[1] ?? '';
-const started = (script: string): readonly DeployedProcess[] => allProcesses.filter(({ command }) => command[1] === script);
+const started = (script: string): readonly DeployedProcess[] =>
+  allProcesses.filter(({ command }) => command[1] === script);
 
 it('there is every process, in compose, staging and production', () => {
   const roles = (prefix: string): string[] =>
@@ -103,9 +107,7 @@ describe.each(
   it('gets every setting that its role requires, and none that production refuses', () => {
     const environment = environmentOf(deployed);
     const agent = deployed.env['WORKER_ROLES'] === 'broker-agent';
-    const loaded = agent
-      ? loadSomeSettings(AGENT_SETTINGS, environment, '')
-      : loadSettings(environment, '');
+    const loaded = agent ? loadSomeSettings(AGENT_SETTINGS, environment, '') : loadSettings(environment, '');
     expect(loaded.LOG_LEVEL).toBe('info');
     expect(environment['DEPLOYMENT'] ?? 'none').toMatch(agent ? /none/ : /staging|production/);
   });
@@ -119,7 +121,11 @@ it.each(started('dist/db/migrate-main.js').map((each) => [each.where, each] as c
   '%s has the accounts that the migrations make',
   (_where, deployed) => {
     const loaded = loadSettings(environmentOf(deployed), '');
-    expect(loaded).toMatchObject({ DB_USER: 'derms_app', DB_ADMIN_USER: 'derms_admin', BACKUP_DB_USER: 'derms_backup' });
+    expect(loaded).toMatchObject({
+      DB_USER: 'derms_app',
+      DB_ADMIN_USER: 'derms_admin',
+      BACKUP_DB_USER: 'derms_backup',
+    });
     expect([loaded.DB_ADMIN_PASSWORD, loaded.BACKUP_DB_PASSWORD]).not.toContain(undefined);
   },
 );
@@ -159,28 +165,29 @@ describe('only who needs a secret has it', () => {
 describe('ports', () => {
   const PATHS = { api: ['/api/health', '/api/ready'], worker: ['/live', '/ready'] };
 
-  it.each(
-    allProcesses.filter(({ ports }) => Object.keys(ports).length > 0).map((each) => [each.where, each] as const),
-  )('of %s are those that it listens on', (_where, { env, ports, probes }) => {
-    const role = env['WORKER_ROLES'] as Parameters<typeof portOfRole>[1] | undefined;
-    const worker = (name: string, otherwise: number): number => Number(env[name] ?? otherwise);
-    const expected =
-      role === undefined
-        ? { http: worker('API_PORT', 8080) }
-        : {
-            metrics: worker('METRICS_PORT', 9464),
-            'role-metrics': portOfRole(worker('METRICS_PORT', 9464), role),
-            ...(role !== 'ingest' && { 'sdk-metrics': portOfRole(worker('TEMPORAL_METRICS_PORT', 9469), role) }),
-          };
-    expect(ports).toEqual(expected);
-    for (const { path, port } of probes) {
-      expect(Object.keys(ports)).toContain(port);
-      expect(role === undefined ? PATHS.api : PATHS.worker).toContain(path);
-    }
-  });
+  it.each(allProcesses.filter(({ ports }) => Object.keys(ports).length > 0).map((each) => [each.where, each] as const))(
+    'of %s are those that it listens on',
+    (_where, { env, ports, probes }) => {
+      const role = env['WORKER_ROLES'] as Parameters<typeof portOfRole>[1] | undefined;
+      const worker = (name: string, otherwise: number): number => Number(env[name] ?? otherwise);
+      const expected =
+        role === undefined
+          ? { http: worker('API_PORT', 8080) }
+          : {
+              metrics: worker('METRICS_PORT', 9464),
+              'role-metrics': portOfRole(worker('METRICS_PORT', 9464), role),
+              ...(role !== 'ingest' && { 'sdk-metrics': portOfRole(worker('TEMPORAL_METRICS_PORT', 9469), role) }),
+            };
+      expect(ports).toEqual(expected);
+      for (const { path, port } of probes) {
+        expect(Object.keys(ports)).toContain(port);
+        expect(role === undefined ? PATHS.api : PATHS.worker).toContain(path);
+      }
+    },
+  );
 
   it('of the Prometheus of compose are those of its services', () => {
-    const targets = [...text('deploy/compose/prometheus.yml').matchAll(/([\w-]+):(94\d\d)/g)];
+    const targets = [...text('deploy/compose/targets/derms/compose.yml').matchAll(/([\w-]+):(94\d\d)/g)];
     expect(targets.length).toBe(14);
     for (const [target, service = '', port = ''] of targets) {
       const env = compose.services[service]?.environment ?? {};
@@ -215,7 +222,8 @@ describe('docker-compose.yml', () => {
       const awaited = compose.services[other];
       if (awaited === undefined) throw new Error(`${name} depends on ${other}, which is not there`);
       const once = [undefined, 'no', 'on-failure'].includes((awaited as { restart?: string }).restart);
-      const watched = awaited.healthcheck?.disable !== true && (awaited.healthcheck?.test !== undefined || isOurs(awaited.image));
+      const watched =
+        awaited.healthcheck?.disable !== true && (awaited.healthcheck?.test !== undefined || isOurs(awaited.image));
       if (condition === 'service_completed_successfully') expect([other, once]).toEqual([other, true]);
       else expect([other, once]).toEqual([other, false]);
       if (condition === 'service_healthy') expect([other, watched]).toEqual([other, true]);
@@ -226,7 +234,8 @@ describe('docker-compose.yml', () => {
     for (const volume of volumes) {
       const [source = ''] = volume.split(':');
       if (!source.startsWith('./')) expect(Object.keys(compose.volumes)).toContain(source);
-      else if (source !== './deploy/compose/keys') expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
+      else if (source !== './deploy/compose/keys')
+        expect([source, existsSync(join(ROOT, source))]).toEqual([source, true]);
     }
   });
 
@@ -235,18 +244,24 @@ describe('docker-compose.yml', () => {
   });
 
   it('asks for exactly the secrets that npm run setup:env draws', () => {
-    const asked = [...text('docker-compose.yml').matchAll(/\$\{(\w+):\?run npm run setup:env\}/g)].map(([, name]) => name);
+    const asked = [...text('docker-compose.yml').matchAll(/\$\{(\w+):\?run npm run setup:env\}/g)].map(
+      ([, name]) => name,
+    );
     expect([...new Set(asked)].sort()).toEqual(Object.keys(secrets).sort());
-    expect(text('docker-compose.yml').match(/\$\{\w+(?!:\?)[^}]*\}/g)?.filter((used) => !used.includes(':?'))).toEqual([]);
+    expect(
+      text('docker-compose.yml')
+        .match(/\$\{\w+(?!:\?)[^}]*\}/g)
+        ?.filter((used) => !used.includes(':?')),
+    ).toEqual([]);
   });
 
   it('hands out the certificates that are made', () => {
     const script = text('deploy/compose/hand-out-keys.sh');
     const named = [...script.matchAll(/\b([\w-]+)\.(?:crt|key)\b/g)].map(([, name]) => name);
     const brokers = ['mosquitto-active', 'mosquitto-standby'];
-    expect([...new Set([...named, ...brokers])].filter((name) => name !== 'tls' && name !== 'ca').sort()).toEqual(
-      [...COMPOSE_CERTIFICATES].sort(),
-    );
+    expect(
+      [...new Set([...named, ...brokers])].filter((name) => !['tls', 'ca', 'broker'].includes(name ?? '')).sort(),
+    ).toEqual([...COMPOSE_CERTIFICATES].sort());
   });
 
   it.each(services.filter(([, { pid }]) => pid !== undefined))(

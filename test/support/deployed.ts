@@ -116,7 +116,9 @@ export function keysUsedBy({ spec }: PodTemplate): readonly string[] {
   };
   const ofVolumes = (spec.volumes ?? []).flatMap(({ secret, configMap, projected }) => [
     ...[secret ?? configMap ?? []].flat().flatMap(ofSource),
-    ...(projected?.sources ?? []).flatMap((source) => [source.secret ?? source.configMap ?? []].flat().flatMap(ofSource)),
+    ...(projected?.sources ?? []).flatMap((source) =>
+      [source.secret ?? source.configMap ?? []].flat().flatMap(ofSource),
+    ),
   ]);
   return [...new Set([...ofEnv, ...ofVolumes])];
 }

@@ -18,8 +18,11 @@ let before: readonly string[] = [];
 const filesOfImage = (): string[] => readdirSync(image, { recursive: true, encoding: 'utf8' }).sort();
 
 beforeAll(async () => {
-  const letThrough = text('.dockerignore').split('\n').filter((line) => line.startsWith('!'));
-  for (const path of letThrough.map((line) => line.slice(1))) cpSync(join(ROOT, path), join(source, path), { recursive: true });
+  const letThrough = text('.dockerignore')
+    .split('\n')
+    .filter((line) => line.startsWith('!'));
+  for (const path of letThrough.map((line) => line.slice(1)))
+    cpSync(join(ROOT, path), join(source, path), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(source, 'node_modules')); // what `npm ci` makes there
   const run = (...args: string[]): unknown => execFileSync('node', args, { cwd: source, stdio: 'pipe' });
   run('local/build.mjs', '--force');
@@ -40,7 +43,9 @@ it('holds what runs, and nothing of development', () => {
   expect(development).toContain('jest');
   expect(development.filter((name) => existsSync(join(image, 'node_modules', name)))).toEqual([]);
   expect(readdirSync(join(image, 'node_modules/@temporalio/core-bridge/releases'))).toHaveLength(1);
-  expect(['dist/bench', 'dist/local', 'test', 'docs', '.npmrc'].filter((name) => existsSync(join(image, name)))).toEqual([]);
+  expect(
+    ['dist/bench', 'dist/local', 'test', 'docs', '.npmrc'].filter((name) => existsSync(join(image, name))),
+  ).toEqual([]);
 });
 
 it('is small: less than 260 MB beside the base image', () => {
@@ -83,7 +88,9 @@ it('runs the whole system, says whether a container is ready, and takes the nigh
 
   const silent = script('nightly-backup.mjs', { DERMS_API_URL: 'http://127.0.0.1:1', DERMS_TOKEN: 'any' }, '0.1');
   expect([silent.status, silent.stderr]).toEqual([1, expect.stringContaining('gave up after 0.1 minutes')]);
-  expect(script('nightly-backup.mjs', {}).stderr).toContain('not given: DERMS_API_URL, DERMS_TOKEN or DERMS_TOKEN_FILE');
+  expect(script('nightly-backup.mjs', {}).stderr).toContain(
+    'not given: DERMS_API_URL, DERMS_TOKEN or DERMS_TOKEN_FILE',
+  );
 }, 300_000);
 
 it('was not written to', () => {

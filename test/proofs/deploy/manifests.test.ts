@@ -54,11 +54,13 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
   it('is not misspelt unseen', async () => {
     const file = ownKindsOf(environment);
     const broken = join(folder, `${environment}-broken.yaml`);
-    const [first = ''] = (await checkedBy('cat', file)).split('---\n').filter((each) => each.includes('kind: Deployment'));
+    const [first = ''] = (await checkedBy('cat', file))
+      .split('---\n')
+      .filter((each) => each.includes('kind: Deployment'));
     writeFileSync(broken, first.replace('readinessProbe:', 'readynessProbe:'));
-    await expect(
-      checkedBy(join(tool('pythonChecks'), 'kubernetes-validate'), '--strict', broken),
-    ).rejects.toThrow('readynessProbe');
+    await expect(checkedBy(join(tool('pythonChecks'), 'kubernetes-validate'), '--strict', broken)).rejects.toThrow(
+      'readynessProbe',
+    );
   });
 
   it('keeps the policies of kube-score', async () => {
