@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { composeSecrets } from '../../../local/compose-secrets';
 import { ENVIRONMENTS, kubernetesObjects, ROOT, text, type Compose } from '../../support/deployed';
 import { checkedBy, tool } from './checked-by';
@@ -37,7 +37,7 @@ function ownKindsOf(environment: (typeof ENVIRONMENTS)[number]): string {
   const file = join(folder, `${environment}.yaml`);
   const own = kubernetesObjects(environment).filter(({ apiVersion }) => OWN_KINDS.test(apiVersion));
   expect(own.length).toBeGreaterThan(20);
-  writeFileSync(file, own.map((object) => stringify(object)).join('---\n'));
+  writeFileSync(file, own.map((object) => JSON.stringify(object)).join('\n---\n'));
   return file;
 }
 
@@ -52,12 +52,9 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
   });
 
   it('is not misspelt unseen', async () => {
-    const file = ownKindsOf(environment);
     const broken = join(folder, `${environment}-broken.yaml`);
-    const [first = ''] = (await checkedBy('cat', file))
-      .split('---\n')
-      .filter((each) => each.includes('kind: Deployment'));
-    writeFileSync(broken, first.replace('readinessProbe:', 'readynessProbe:'));
+    const deployment = kubernetesObjects(environment).find(({ kind }) => kind === 'Deployment');
+    writeFileSync(broken, JSON.stringify(deployment).replace('readinessProbe', 'readynessProbe'));
     await expect(checkedBy(join(tool('pythonChecks'), 'kubernetes-validate'), '--strict', broken)).rejects.toThrow(
       'readynessProbe',
     );
