@@ -38,10 +38,10 @@ describe('what npm run setup:env draws', () => {
 
   it('has a line for each user of the brokers, and no password in it', async () => {
     const { environment, brokerPasswordFile } = await composeSecrets(new Date());
-    const lines = brokerPasswordFile.trim().split('
-');
+    const lines = brokerPasswordFile.trim().split('\n');
     expect(lines.map((line) => line.split(':')[0])).toEqual(Object.keys(COMPOSE_BROKER_USERS));
-    for (const variable of Object.values(COMPOSE_BROKER_USERS)) expect(brokerPasswordFile).not.toContain(environment[variable]);
+    for (const variable of Object.values(COMPOSE_BROKER_USERS))
+      expect(brokerPasswordFile).not.toContain(environment[variable]);
   });
 
   it('has certificates for the names that services have, renewed by the same authority', () => {
