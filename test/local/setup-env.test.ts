@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
@@ -46,6 +46,7 @@ describe('what npm run setup:env draws', () => {
 
   it('has certificates for the names that services have, renewed by the same authority', () => {
     const keys = join(folder, 'keys');
+    mkdirSync(keys);
     composeCertificates(keys, null);
     const read = (name: string) => new X509Certificate(readFileSync(join(keys, `${name}.crt`)));
     const before = read('postgres').serialNumber;
