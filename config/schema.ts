@@ -181,7 +181,7 @@ export const settings = {
   TEMPORAL_API_KEY: z.string().min(1).optional().describe('API key for Temporal; only over TLS.'),
   TEMPORAL_UI_URL: z.url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
   TEMPORAL_METRICS_PORT: port()
-    .default(9465)
+    .default(9469)
     .describe("Port of the Temporal SDK's own metrics; roles of one worker take the following ports."),
   TEMPORAL_MAX_CACHED_WORKFLOWS: wholeNumber(0, 100_000)
     .default(1_000)

@@ -24,6 +24,11 @@ export interface Toolchain {
   readonly chromium?: InstalledTool;
   readonly haproxy?: InstalledTool;
   readonly pgbouncer?: InstalledTool;
+  readonly kustomize?: InstalledTool;
+  readonly composego?: InstalledTool;
+  readonly kubescore?: InstalledTool;
+  /** A folder of programs. */
+  readonly pythonChecks?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

@@ -1,3 +1,4 @@
+import { composeGo, kubeScore, kustomize, pythonChecks } from './deploy-checks.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { oasdiff } from './oasdiff.mjs';
 import { postgresTools } from './postgres-tools.mjs';
@@ -31,6 +32,10 @@ export const proofComponents = [
   pgbouncer,
   schemathesis,
   chromium,
+  kustomize,
+  composeGo,
+  kubeScore,
+  pythonChecks,
 ];
 
 /** One line of the table: what, version, where from, and how it came. */

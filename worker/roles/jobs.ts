@@ -36,7 +36,8 @@ async function main(): Promise<void> {
   const db = await openRoleDatabase(role, 'jobs');
   const teller = tellSecrets(role, 'jobs', db);
   const vault = await openBackupVault(settings);
-  if (vault === null) log.warn({}, 'the audit chain is not signed: BACKUP_ENCRYPTION_KEYS is not set');
+  if (vault === null)
+    log.warn({}, 'the audit chain is not signed: BACKUP_STORAGE or BACKUP_ENCRYPTION_KEYS is not set');
   const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
   shutdown.add('audit sealer', () => sealer.stop());
   missing.add('Temporal');
