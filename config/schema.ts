@@ -495,7 +495,7 @@ export const settings = {
     .pipe(z.array(postgresUrl()).min(2))
     .optional()
     .describe(
-      'Every PostgreSQL node itself, past routers, as a role that may promote it: postgres://user:password@host:port/database with commas between. Without it no failover is drilled.',
+      'Every PostgreSQL node itself, past routers, as a role that may promote it: addresses postgres://… with user and password, commas between. Without it no failover is drilled.',
     ),
   POSTGRES_DRILL_POOLER_URL: postgresUrl()
     .optional()

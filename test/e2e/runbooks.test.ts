@@ -26,9 +26,21 @@ const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: 
     code: 1,
     says: 'no base backup',
   },
+  // Nobody has said who may break what.
+  'npm run derms -- job postgres-failover-drill --follow': { code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
+  'npm run derms -- job mqtt-failover-drill --follow': { code: 4, says: 'MQTT_DRILL_COMMAND is not set' },
+  'npm run derms -- job worker-crash-drill --follow': { code: 4, says: 'WORKER_DRILL_COMMAND is not set' },
+  [`npm run derms -- job postgres-failover-drill --input '{"scenario": "planned"}' --follow`]: {
+    ...{ code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
+  },
 };
-/** A page speaks of the program and not of a command. */
-const NAMES_ONLY = ['npm run restore'];
+/** A page speaks of the program and not of a command, or of a laboratory of its own (test/proofs/failover). */
+const NAMES_ONLY = [
+  'npm run restore',
+  'npm run drill -- postgres-failover',
+  'npm run drill -- mqtt-failover',
+  'npm run drill -- worker-crash',
+];
 
 let system: TestSystem;
 let admin: Awaited<ReturnType<typeof apiAs>>;
