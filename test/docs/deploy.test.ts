@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BROKER_SETTINGS } from '../../config/connections';
@@ -268,6 +268,21 @@ describe('docker-compose.yml', () => {
     const written = dotEnv({ AUTH_USERS: '[{"hash":"scrypt$16384$8$5$a$b"}]' });
     expect(written).toContain(`AUTH_USERS='[{"hash":"scrypt$16384$8$5$a$b"}]'`);
   });
+});
+
+it('the build of the image is given every folder that is imported by what it is given', () => {
+  const given = [...text('.dockerignore').matchAll(/^!([a-z]+)$/gm)].map(([, folder = '']) => folder);
+  expect(given.length).toBeGreaterThan(15);
+  const imported = given.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) =>
+        [...text(join(folder, file)).matchAll(/ from '(\.[^']+)'/g)].map(
+          ([, path = '']) => join(folder, file, '..', path).split('/')[0],
+        ),
+      ),
+  );
+  expect([...new Set(imported)].filter((folder) => !given.includes(folder ?? ''))).toEqual([]);
 });
 
 it('no image is without a version, and compose and Kubernetes run the same ones', () => {

@@ -18,6 +18,7 @@ import { targetsOf } from './system-targets';
 /** Series that a healthy system of ours alone does not have, and why. */
 const NOT_HERE: readonly { readonly series: RegExp; readonly why: string }[] = [
   { series: /^ALERTS.*DermsDatabaseDown/, why: 'nothing that pages fires here' },
+  { series: /^derms_certificate_/, why: 'of processes that have certificates: nobody speaks TLS here' },
   { series: /^kube_/, why: 'kube-state-metrics: there is no Kubernetes here' },
   { series: /status=~"5\.\."/, why: 'a status is there with its first request' },
 ];
