@@ -17,6 +17,7 @@ export interface Toolchain {
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
   readonly oasdiff?: InstalledTool;
+  readonly pgbouncer?: InstalledTool;
   readonly schemathesis?: InstalledTool;
   readonly chromium?: InstalledTool;
 }

@@ -2,7 +2,7 @@ import { npmPackages } from './npm-packages.mjs';
 import { oasdiff } from './oasdiff.mjs';
 import { postgresTools } from './postgres-tools.mjs';
 import { schemathesis } from './schemathesis.mjs';
-import { chromium, mosquitto, promtool, zstd } from './single-programs.mjs';
+import { chromium, mosquitto, pgbouncer, promtool, zstd } from './single-programs.mjs';
 import { temporalCli } from './temporal-cli.mjs';
 import { versitygw } from './versitygw.mjs';
 
@@ -10,7 +10,7 @@ import { versitygw } from './versitygw.mjs';
 export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
 
 /** What `npm run test:proofs` needs besides. Where one cannot be had, its proofs fail and say so; the others run. */
-export const proofComponents = [versitygw, promtool, oasdiff, schemathesis, chromium];
+export const proofComponents = [versitygw, promtool, oasdiff, pgbouncer, schemathesis, chromium];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {

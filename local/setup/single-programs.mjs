@@ -49,6 +49,17 @@ export const chromium = singleProgram({
   asks: 'the browser Chromium',
 });
 
+/** PgBouncer: what `DB_HOST` names in production. */
+export const pgbouncer = singleProgram({
+  name: 'PgBouncer',
+  key: 'pgbouncer',
+  program: 'pgbouncer',
+  versionArgs: ['--version'],
+  version: /PgBouncer (1\.(?:1[89]|[2-9]\d)[.\w]*)/,
+  packages: { debian: ['pgbouncer'], brew: ['pgbouncer'] },
+  asks: 'PgBouncer 1.18 or newer',
+});
+
 function singleProgram({ name, key, program, versionArgs, version, packages, asks }) {
   return {
     name,
