@@ -105,11 +105,11 @@ describe('base-backup', () => {
   });
 
   it('lets old ones go, and their log back to the oldest that is kept and no further, each by a proof', async () => {
-    const first = (await base.postgres.archivedNames())[0]!;
     const [oldest] = await listed();
     await base.postgres.switchSegment();
     const second = (await run(baseBackup)).result as { startWalFile: string; backupId: string; checkId: number };
     await base.postgres.switchSegment();
+    const first = (await base.postgres.archivedNames())[0]!; // all before the segment are archived by now
     const third = (await run(baseBackup)).result as { backupId: string; checkId: number; retention: object };
     expect(third.retention).toMatchObject({
       base: { kept: 2, removed: [{ backupId: oldest!.backupId, because: { backupId: third.backupId } }] },

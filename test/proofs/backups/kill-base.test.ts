@@ -26,7 +26,7 @@ it('a worker that starts has looked what the bucket enforces by itself: here not
   await eventually(async () => {
     const metrics = await world.metrics();
     for (const rule of BUCKET_RULES)
-      expect(metrics).toContain(`derms_backup_storage_rule_enforced{rule="${rule}"} 0\n`);
+      expect(metrics).toContain(`derms_backup_storage_rule_enforced{rule="${rule}",role="jobs"} 0\n`);
   });
 });
 

@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { findProgram } from '../../../servers/find-program';
+import { readToolchain } from '../../../local/toolchain';
 import { startChild, type ChildProcess } from '../../../servers/child-process';
 import { LOOPBACK } from '../../../servers/free-port';
 import { unprivilegedUser } from '../../../servers/os-user';
 import { untilReady } from '../../../servers/ready';
+import { toolEnvironment } from '../../../servers/tool';
 
 export interface PoolerOptions {
   readonly folder: string;
@@ -20,9 +21,11 @@ export interface PoolerOptions {
 /** PgBouncer as it is by default but for transaction mode: one server session serves many clients, a transaction each. */
 export async function startTransactionPooler(options: PoolerOptions): Promise<ChildProcess> {
   const { folder, port, serverPort, user, password } = options;
-  const program = findProgram('pgbouncer');
-  if (program === undefined)
-    throw new Error('NOT RUN: this proof needs PgBouncer 1.18 or newer: apt-get install pgbouncer');
+  const tool = readToolchain().pgbouncer;
+  if (tool === undefined)
+    throw new Error(
+      'NOT RUN: this proof needs PgBouncer. `node local/setup/setup.mjs --proofs` installs it, or says what to type',
+    );
   mkdirSync(folder, { mode: 0o755 });
   const users = join(folder, 'users.txt');
   writeFileSync(users, `"${user}" "${password}"\n`);
@@ -48,9 +51,9 @@ export async function startTransactionPooler(options: PoolerOptions): Promise<Ch
   const osUser = unprivilegedUser('postgres'); // it refuses to be root
   const child = await startChild({
     name: 'PgBouncer',
-    program,
+    program: tool.path,
     args: [file],
-    env: {},
+    env: toolEnvironment(tool),
     logFile: join(folder, 'pgbouncer.log'),
     ...(osUser && { runAs: { uid: osUser.uid, gid: osUser.gid } }),
   });

@@ -161,6 +161,7 @@ describe('an order to the loop', () => {
     const running = await start(recorded().given);
     expect((await running.call('POST', `${BASE}/wake`, { as: 'operator' })).status).toBe(202);
     expect(running.attempts).toEqual([
+      expect.objectContaining({ action: 'control-loop.wake', subject: 'substation', outcome: 'intended' }),
       expect.objectContaining({ action: 'control-loop.wake', subject: 'substation', outcome: 'done' }),
     ]);
     await running.close();
