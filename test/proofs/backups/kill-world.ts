@@ -9,8 +9,8 @@ import { METRICS_OFFSETS, WORKER_ROLES } from '../../../local/ports';
 import { startVersitygw, type VersitygwServer } from '../../../local/versitygw';
 import { unprivilegedUser } from '../../../servers/os-user';
 import { newKeyEntry } from '../../../storage/encryption/key-ring';
-import { openS3Client } from '../../../storage/s3-client';
 import { apiAs, databaseOf, type Answer } from '../../e2e/support';
+import { BACKUP_BUCKET, backupBucketSettings, makeBackupBucket } from '../../support/backup-bucket';
 import { eventually } from '../../support/servers';
 import { marked, type SeenProcess } from './marked-processes';
 
@@ -42,7 +42,6 @@ export interface KillWorld {
   close(): Promise<void>;
 }
 
-const BUCKET = 'derms-backups';
 /** A dump of about 130 MB, of which zstd leaves about 80: sixteen parts of the smallest size that S3 takes. */
 const ROWS = 1_400_000;
 /** A cluster has indexes, other databases and its log besides. */
@@ -58,8 +57,8 @@ export async function createKillWorld({ archives = false } = {}): Promise<KillWo
   const [scratch, temporary] = [join(folder, 'scratch'), join(folder, 'temporary')];
   for (const made of [scratch, temporary]) mkdirSync(made, { mode: 0o711 });
   const storage = await startVersitygw({ folder: join(folder, 's3') });
-  const s3 = await openBucket(storage);
-  const vault = vaultSettings(storage);
+  const s3 = await makeBackupBucket(storage);
+  const vault = { BACKUP_ENCRYPTION_KEYS: newKeyEntry('proof'), ...backupBucketSettings(storage) };
   const postgresSettings = archives ? archiving(folder, vault) : {};
   const system = await startTestSystem({
     profile: 'durable', // what was committed is there after a kill -9
@@ -133,7 +132,7 @@ export async function createKillWorld({ archives = false } = {}): Promise<KillWo
       return (await fetch(`http://127.0.0.1:${String(port)}/metrics`, { signal: AbortSignal.timeout(5_000) })).text();
     },
     async partsOf(key) {
-      const { ETag = '' } = await s3.headObject({ Bucket: BUCKET, Key: key });
+      const { ETag = '' } = await s3.headObject({ Bucket: BACKUP_BUCKET, Key: key });
       return Number(/-(\d+)"?$/.exec(ETag)?.[1] ?? 1);
     },
     leftBehind: async () => [
@@ -175,26 +174,6 @@ const MOVERS = {
 } as const satisfies Record<Phase, { program: string; argument: string; way: keyof SeenProcess['moved'] }>;
 
 const PROGRAMS = /^(pg_dump|pg_restore|pg_basebackup|pg_verifyback.*|tar|zstd)$/;
-
-const vaultSettings = ({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer) => ({
-  BACKUP_ENCRYPTION_KEYS: newKeyEntry('proof'),
-  BACKUP_STORAGE: `s3://${BUCKET}`,
-  BACKUP_S3_ENDPOINT: endpoint,
-  BACKUP_S3_FORCE_PATH_STYLE: 'true',
-  BACKUP_S3_ACCESS_KEY_ID: accessKeyId,
-  BACKUP_S3_SECRET_ACCESS_KEY: secretAccessKey,
-  BACKUP_S3_PART_MIB: '5',
-});
-
-async function openBucket({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer): Promise<S3> {
-  const s3 = await openS3Client({
-    ...{ bucket: BUCKET, prefix: '', endpoint, region: 'us-east-1', forcePathStyle: true },
-    credentials: { accessKeyId, secretAccessKey },
-    ...{ serverEncryption: 'none', partBytes: 5 * 1024 ** 2, partsInFlight: 1, idleMs: 10_000 },
-  });
-  await s3.createBucket({ Bucket: BUCKET });
-  return s3;
-}
 
 /** As docs/wal-archiving.md has it. */
 function archiving(folder: string, vault: object): Record<string, string> {
@@ -248,8 +227,8 @@ async function restartPostgres(
 
 /** Unfinished uploads, and objects of which the other half is missing. */
 async function leftInBucket(s3: S3): Promise<string[]> {
-  const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: BUCKET });
-  const { Contents = [] } = await s3.listObjectsV2({ Bucket: BUCKET });
+  const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: BACKUP_BUCKET });
+  const { Contents = [] } = await s3.listObjectsV2({ Bucket: BACKUP_BUCKET });
   const keys = new Set(Contents.flatMap(({ Key = '' }) => (/^(dump|base|mqtt-backup)\//.test(Key) ? [Key] : [])));
   const MANIFEST = '.manifest.json';
   const hasOther = (key: string): boolean =>
