@@ -12,6 +12,7 @@ const FOLDERS = [
   'storage',
   'backups',
   'audit',
+  'drills',
   'jobs',
   'config',
   'observability',
@@ -21,6 +22,7 @@ const FOLDERS = [
   'servers',
   'local',
   'cli',
+  'dashboards',
   'bench',
   'test',
 ];
@@ -32,7 +34,8 @@ const MAY_IMPORT = {
   tls: ['observability'],
   workflows: ['domain'],
   activities: ['domain', 'contracts', 'jobs'],
-  jobs: ['domain', 'contracts', 'storage', 'backups', 'audit'],
+  jobs: ['domain', 'contracts', 'storage', 'backups', 'audit', 'drills'],
+  drills: ['domain', 'contracts', 'db', 'broker', 'config', 'observability', 'tls'],
   audit: ['domain', 'db', 'storage', 'config', 'observability'],
   storage: ['domain', 'config'],
   backups: ['domain', 'contracts', 'servers', 'storage', 'config', 'observability', 'tls'],
@@ -44,7 +47,8 @@ const MAY_IMPORT = {
   simulator: ['domain', 'contracts', 'config', 'observability', 'tls'],
   cli: ['contracts', 'config', 'domain', 'storage', 'backups', 'broker', 'observability', 'tls', 'temporal'],
   servers: [],
-  local: ['config', 'servers'],
+  dashboards: [],
+  local: ['config', 'servers', 'drills', 'db', 'observability'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
@@ -68,7 +72,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|config|observability|tls|worker|simulator|servers|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|drills|config|observability|tls|worker|simulator|servers|local|cli|bench|test)/',
       },
     },
     {

@@ -43,7 +43,7 @@ export default tseslint.config(
       'worker/**/*.ts',
       'api/main.ts',
       'backups/wal/main.ts',
-      'db/migrate-main.ts',
+      'db/*-main.ts',
       'audit/*-main.ts',
       'backups/*-main.ts',
     ],

@@ -1,9 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
+import { startSealer } from '../audit/sealer';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
-import { startSealer } from '../audit/sealer';
 import { certificateFiles } from '../config/certificates';
 import { brokerAccess, databaseAccess, temporalAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
@@ -12,6 +12,8 @@ import { policyNumbers } from '../config/policy';
 import type { Settings } from '../config/schema';
 import { Secrets } from '../config/secrets';
 import { readAuditFigures } from '../db/audit-chain';
+import { readLastDrills } from '../db/drill-reports';
+import { readDrillSilences } from '../db/drill-silences';
 import { readLastDrill } from '../db/restore-drills';
 import { schemaFault } from '../db/migrate';
 import { keepTellingSecrets } from '../db/keep-telling-secrets';
@@ -26,7 +28,7 @@ import { readArchiver } from '../db/archiver';
 import { BACKUP_KINDS, readBackupTimes } from '../db/backups';
 import { createRegistry } from '../observability/metrics';
 import { ShutdownList } from '../observability/shutdown';
-import { connectForRequests } from '../temporal/client-connection';
+import { connectLazily } from '../temporal/client-connection';
 import { createJobRunStarter } from '../temporal/job-run-starter';
 import { createWorkflowStarter } from '../temporal/workflow-starter';
 import { registerCertificateMetrics } from '../tls/certificate-metrics';
@@ -39,12 +41,15 @@ import { registerAuthMetrics } from './health/auth-metrics';
 import { registerAuditMetrics } from './health/audit-metrics';
 import { createEmergencyStopPort } from './emergency-stop/adapter';
 import { registerBackupMetrics } from './health/backup-metrics';
+import { registerDrillMetrics } from './health/drill-metrics';
+import { registerDrillSilenceMetrics } from './health/drill-silence-metrics';
+import { watchTaskQueues } from './health/task-queue-metrics';
 import { registerRestoreMetrics } from './health/restore-metrics';
 import { createPlanningTurns } from './planning/turns';
 import { createRateLimiter, type RateLimits } from './rate-limit';
 import { createReadPlaces } from './read-places';
 import { createStreamPlaces } from './stream-places';
-import { askBroker } from './health/broker-probe';
+import { probeBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
 import { registerSecretMetrics, watchSecrets } from './health/secret-watch';
@@ -57,6 +62,7 @@ import { closeGracefully } from './close-gracefully';
 import { boundConnections } from './connections';
 import { createApiServer, type ServerBounds } from './http-server';
 import type { WorkflowPort } from './ports';
+import { TASK_QUEUES } from '../workflows/messages';
 import { quarantinedJobs, quarantinedWorkflows } from './quarantined-workflows';
 import { databaseStores, readFleetSample } from './stores';
 import { checkTemporal } from './temporal/availability';
@@ -111,7 +117,7 @@ async function main(): Promise<void> {
     {
       dependencies: {
         database: () => probes.query('select 1'),
-        broker: () => (broker === null ? notAsked() : askBroker(broker, PROBE_MS)),
+        broker: () => (brokerProbe === null ? notAsked() : brokerProbe.ask(PROBE_MS)),
         temporal: temporal.check,
       },
       fleet: () => readFleetSample(probes, silence),
@@ -135,14 +141,25 @@ async function main(): Promise<void> {
     () => readLastDrill(probes),
     () => performance.now(),
   );
+  registerDrillMetrics(
+    registry,
+    () => readLastDrills(probes),
+    () => performance.now(),
+  );
+  registerDrillSilenceMetrics(
+    registry,
+    () => readDrillSilences(probes),
+    () => performance.now(),
+  );
   registerAuditMetrics(
     registry,
     () => readAuditFigures(probes),
     () => performance.now(),
   );
-  registerHealthMetrics(registry, monitor); // before the broker's: the gauge has one owner, who probes
+  // Before the broker's: the gauge has one owner, who probes.
+  registerHealthMetrics(registry, monitor, () => brokerProbe?.unbroken ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
-  const broker = settings.QUARANTINE ? null : openBroker(brokerOptions, shutdown, { log, registry });
+  const brokerProbe = settings.QUARANTINE ? null : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();
@@ -161,6 +178,13 @@ async function main(): Promise<void> {
     figures.stop();
   });
   registerJobMetrics(registry, jobs);
+  const taskQueues = watchTaskQueues(registry, [TASK_QUEUES.control, TASK_QUEUES.jobs], (queue) =>
+    temporal.jobs.queues.queueState(queue),
+  );
+  await taskQueues.first;
+  shutdown.add('task queues', () => {
+    taskQueues.stop();
+  });
 
   const { authentication, tokenRegister } = openAuthentication({
     credentials,
@@ -283,7 +307,7 @@ interface Temporal {
 }
 
 function openTemporal(settings: Settings, secrets: Secrets, shutdown: ShutdownList): Temporal {
-  const connection = connectForRequests(temporalAccess(settings, secrets));
+  const connection = connectLazily(temporalAccess(settings, secrets));
   shutdown.add('Temporal', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return {

@@ -50,6 +50,7 @@ async function serve(route: Route, ports: AppPorts, request: Request, response: 
     input = { ...readInput(route, request), actor };
     refuseToBeLookedAtOnly(route, ports);
     await refuseWithoutTemporal(route, input, ports);
+    refuseWithoutDatabase(route, ports);
     await refuseWhileQuarantined(route, ports);
     const leave = await placeToRead(route, ports, caller, response);
     const withinMs = ports.settings.requestTimeoutMs + (route.waitsMs?.(input) ?? 0);
@@ -127,6 +128,13 @@ async function refuseWithoutTemporal(
   const needed = typeof needsTemporal === 'function' ? needsTemporal(input) : needsTemporal;
   const reason = needed ? await workflows.unavailable() : null;
   if (reason !== null) throw new DermsError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${reason}.`);
+}
+
+/** Nobody waits for timeouts whose end is known. */
+function refuseWithoutDatabase({ worksWithoutDatabase }: Route, { health }: AppPorts): void {
+  const { up, reason } = health.dependency('database');
+  if (!up && worksWithoutDatabase !== true)
+    throw new DermsError('DATABASE_UNAVAILABLE', `PostgreSQL does not answer: ${reason ?? 'no reason'}.`);
 }
 
 function checkAnswer(route: Route, answer: Answer): void {

@@ -21,7 +21,7 @@ export const quarantinedWorkflows: WorkflowPort = {
 
 /** Runs are their rows alone. */
 export const quarantinedJobs: JobsInTemporal = {
-  queues: { workersOf: refuse, openRuns: () => Promise.resolve([]) },
+  queues: { workersOf: refuse, queueState: refuse, openRuns: () => Promise.resolve([]) },
   schedules: { pause: refuse, resume: refuse, trigger: refuse },
   closedAs: refuse,
 };

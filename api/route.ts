@@ -36,6 +36,8 @@ export interface Route extends Access {
   readonly needsTemporal?: boolean | ((input: RouteInput) => boolean);
   /** Never refused because the caller has asked too often: to stop is always allowed. */
   readonly neverLimited?: true;
+  /** What needs PostgreSQL is refused at once while that is known to be away, unless it says this. */
+  readonly worksWithoutDatabase?: true;
   /** What does not only read is refused while the database is quarantined, unless it says this. */
   readonly worksWhileQuarantined?: boolean;
   /** Attempts that are refused leave a row; those that succeed write their own, in their transaction. */

@@ -19,7 +19,7 @@ import { chooseBackup, findBackups, findBaseBackups } from './restore/find-backu
 import { progressLine } from './restore/progress-line';
 import { restoreInto, type RestoredInto } from './restore/restore-into';
 import { backupTable } from './restore/backup-table';
-import { accessOf } from './restore/target-url';
+import { accessOf } from '../config/postgres-url';
 import { toTimeCommand } from './restore/to-time-command';
 import type { BaseManifest, DumpManifest } from './manifest-schema';
 

@@ -2,14 +2,12 @@ import { Socket } from 'node:net';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import type { Logger } from '../observability/logger';
 import type { Registry } from '../observability/metrics';
-import { mqttIdentity, type MqttAccess } from '../tls/mqtt-identity';
-import { brokerMetrics } from './metrics';
+import { mqttIdentity, type BrokerAddress } from '../tls/mqtt-identity';
+import { brokerFigures } from './metrics';
+import { brokersOf, type BrokerOfPair, type BrokerOptions, type BrokerPlace } from './pair';
 import { RepeatedErrors } from './repeated-errors';
 
-export interface BrokerOptions extends MqttAccess {
-  /** `derms-{role}-{INSTANCE_ID}`: stable across restarts, and never used by two processes at once. */
-  readonly clientId: string;
-}
+export type { BrokerOptions } from './pair';
 
 export interface SessionOptions {
   /** false: the connection ends for good when it is lost. Default true. */
@@ -22,7 +20,7 @@ export interface SessionOptions {
 
 export interface BrokerContext {
   readonly log: Logger;
-  /** Gets `derms_mqtt_up` and `derms_mqtt_disconnects_total`; left out by a second connection of one process. */
+  /** Gets the figures of `metrics.ts`; left out by a second connection of one process to the same broker. */
   readonly registry?: Registry;
   /** Shared by connections that follow each other, so that an outage is told once. */
   readonly errors?: RepeatedErrors;
@@ -31,6 +29,8 @@ export interface BrokerContext {
 export interface BrokerConnection {
   readonly client: MqttClient;
   readonly connected: boolean;
+  /** Where it is connected to, or tries to be. */
+  readonly address: BrokerAddress;
   /** Asks the broker for an answer; false when none comes in time (default 2,000 ms). Never rejects. */
   probe(withinMs?: number): Promise<boolean>;
   /** Says goodbye, and hangs up when the broker does not answer within `withinMs` (default 500). Never rejects. */
@@ -48,24 +48,49 @@ const SESSION_TAKEN_OVER = 142;
 
 /**
  * Opens a connection (MQTT 5) and keeps it: the name is resolved anew at each attempt, attempts come each 200 ms with
- * jitter, so that replicas do not come back in step. Returns at once; being connected is told by `connected` and the
- * client's events.
+ * jitter, so that replicas do not come back in step. With a standby each attempt goes to the next of the two brokers,
+ * and it stays where it got in. Returns at once; being connected is told by `connected` and the client's events.
  */
 export function connectToBroker(
   options: BrokerOptions,
   session: SessionOptions,
   context: BrokerContext,
 ): BrokerConnection {
-  const client = connect(clientOptions(options, session));
-  observe(client, options, context);
+  const route = new Route(options);
+  const client = connect(clientOptions(route.current, session));
+  observe(client, route, context);
   return {
     client,
     get connected() {
       return client.connected;
     },
+    get address() {
+      return route.current;
+    },
     probe: (withinMs = PROBE_WITHIN_MS) => probe(client, withinMs),
     close: (withinMs = CLOSE_WITHIN_MS) => close(client, withinMs),
   };
+}
+
+/** The brokers in turn. */
+class Route {
+  current: BrokerOfPair;
+  private readonly others: BrokerOfPair[];
+  readonly places: readonly BrokerPlace[];
+
+  constructor(options: BrokerOptions) {
+    const [first, ...others] = brokersOf(options);
+    this.current = first;
+    this.others = others;
+    this.places = [first, ...others].map(({ place }) => place);
+  }
+
+  turn(): void {
+    const next = this.others.shift();
+    if (next === undefined) return;
+    this.others.push(this.current);
+    this.current = next;
+  }
 }
 
 /** About 200 ms, never twice the same. */
@@ -93,42 +118,42 @@ function clientOptions(options: BrokerOptions, session: SessionOptions): IClient
   };
 }
 
-function observe(client: MqttClient, options: BrokerOptions, context: BrokerContext): void {
-  const { host, port } = options;
+function observe(client: MqttClient, route: Route, context: BrokerContext): void {
   const { log, registry, errors = new RepeatedErrors() } = context;
-  const where = { mqttHost: host, mqttPort: port };
-  const metrics = registry === undefined ? null : brokerMetrics(registry);
+  const where = () => ({ mqttHost: route.current.host, mqttPort: route.current.port });
+  const figures = registry === undefined ? null : brokerFigures(registry);
   let wasConnected = false;
-  metrics?.up.set(0);
+  for (const place of route.places) figures?.expect(place);
   client.on('connect', ({ sessionPresent }) => {
     wasConnected = true;
     errors.forget();
-    metrics?.up.set(1);
+    figures?.reach(route.current.place);
     if (client.stream instanceof Socket) client.stream.setNoDelay(true);
-    log.info({ ...where, sessionPresent }, 'connected to the broker');
+    log.info({ ...where(), sessionPresent }, 'connected to the broker');
   });
   client.on('reconnect', () => {
-    Object.assign(client.options, mqttIdentity(options), { reconnectPeriod: reconnectDelayMs() });
-    log.debug(where, 'connecting to the broker again');
+    route.turn();
+    Object.assign(client.options, mqttIdentity(route.current), { reconnectPeriod: reconnectDelayMs() });
+    log.debug(where(), 'connecting to the broker again');
   });
   client.on('disconnect', ({ reasonCode }) => {
     if (reasonCode === SESSION_TAKEN_OVER)
-      log.error({ ...where, clientId: client.options.clientId }, 'another client connected with our client id');
-    else log.warn({ ...where, reasonCode }, 'the broker ends the connection');
+      log.error({ ...where(), clientId: client.options.clientId }, 'another client connected with our client id');
+    else log.warn({ ...where(), reasonCode }, 'the broker ends the connection');
   });
   client.on('error', (err) => {
     const repeated = errors.count(err.message);
-    if (repeated !== null) log.warn({ ...where, err, repeated }, 'the broker connection failed');
+    if (repeated !== null) log.warn({ ...where(), err, repeated }, 'the broker connection failed');
   });
   client.on('close', () => {
     if (!wasConnected) return;
     wasConnected = false;
-    metrics?.up.set(0);
     if (client.disconnecting) {
-      log.info(where, 'disconnected from the broker');
+      figures?.leave(route.current.place);
+      log.info(where(), 'disconnected from the broker');
     } else {
-      metrics?.disconnects.inc();
-      log.warn(where, 'lost the broker');
+      figures?.lose(route.current.place);
+      log.warn(where(), 'lost the broker');
     }
   });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v4 as uuidv4, v5 as uuidv5 } from 'uuid';
-import { emergencyStopMessage, type HeldEmergencyStop } from '../contracts/emergency-stop';
+import { emergencyStopMessage, parseEmergencyStop, type HeldEmergencyStop } from '../contracts/emergency-stop';
 import { isRefusal } from '../contracts/envelope';
 import { parseSetpoint, setpointMessage, type ReceivedSetpoint } from '../contracts/setpoint';
 import { DEVICE_TYPES, ID_PATTERN, topics, type Topics } from '../contracts/topics';
@@ -10,7 +10,9 @@ import { setpointTtlSeconds } from '../domain/setpoint-life';
 import type { Logger } from '../observability/logger';
 import { connectToBroker, type BrokerConnection, type BrokerOptions } from './connection';
 import type { OutgoingMessage } from './publish-run';
-import { openSetpointPublisher, type SetpointPublisher } from './setpoint-publisher';
+import { brokersOf } from './pair';
+import { openPairPublisher, type PairPublisher } from './pair-publisher';
+import type { SetpointPublisher } from './setpoint-publisher';
 
 export interface FleetStopOrder {
   readonly stop: HeldEmergencyStop;
@@ -25,6 +27,8 @@ export interface FleetStopReport {
   readonly told: number;
   /** Devices it was not acknowledged for, by id. */
   readonly untold: readonly string[];
+  /** Brokers (`host:port`) that were not there: they do not hold the stop. */
+  readonly missed: readonly string[];
 }
 
 /** A stop on its way to the devices, straight through the broker. */
@@ -47,6 +51,8 @@ const DEFAULT_VALID_SECONDS = setpointTtlSeconds(0);
 /** Devices that report less often than this are told by the control loops. */
 const LISTEN_SECONDS = 30;
 const CONNECT_WITHIN_MS = 5_000;
+/** The other broker of a pair gets this long more than the first one took, ms. */
+const OTHER_WITHIN_MS = 1_000;
 const LOOK_EVERY_MS = 25;
 /** What the broker retains comes in one go: silence of this long after the last one is the end, ms. */
 const QUIET_MS = 500;
@@ -61,7 +67,8 @@ const ALLOCATOR = 'emergency-stop';
 /**
  * Stops a fleet without Postgres and without Temporal: the broker is given the stop to hold, and each device its safe
  * setpoint: those that the broker retains a setpoint of, those that speak meanwhile, those that the caller names.
- * Another setpoint that arrives while we listen is answered with ours.
+ * Another setpoint that arrives while we listen is answered with ours, until the broker holds another stop or none: one
+ * that was lifted or replaced has nothing to say any more. Of a pair, both brokers that are there.
  */
 export function stopFleet(
   broker: BrokerOptions & { readonly prefix: string },
@@ -88,11 +95,11 @@ export const openEmergencyBroker = (broker: BrokerOptions & { readonly prefix: s
       { stop, zeroValidSeconds: ZERO_VALID_SECONDS, listenSeconds: LISTEN_SECONDS },
       log,
     ),
-  /** Takes the broker's copy of a lifted stop away. @throws {DermsError} BROKER_UNAVAILABLE */
+  /** Takes the copies of a lifted stop away at the brokers that are there. @throws {DermsError} BROKER_UNAVAILABLE */
   async clearStop(): Promise<void> {
-    const publisher = openSetpointPublisher({ ...broker, clientId: `${broker.clientId}-lift-${uuidv4()}` }, { log });
+    const publisher = openPairPublisher({ ...broker, clientId: `${broker.clientId}-lift-${uuidv4()}` }, { log });
     try {
-      await connected(publisher);
+      await allConnected(publisher);
       await publisher.clearRetained(topics(broker.prefix).emergencyStop);
     } finally {
       await publisher.close();
@@ -100,9 +107,17 @@ export const openEmergencyBroker = (broker: BrokerOptions & { readonly prefix: s
   },
 });
 
-async function connected(connection: { readonly connected: boolean }): Promise<void> {
-  const until = performance.now() + CONNECT_WITHIN_MS;
-  while (!connection.connected && performance.now() < until) await sleep(LOOK_EVERY_MS);
+/** Resolves with the first of them that is connected, when the others had their moment too; or when none is in time. */
+async function allConnected({ brokers }: PairPublisher): Promise<void> {
+  const connected = brokers.map(({ publisher }) => publisher);
+  if (await within(CONNECT_WITHIN_MS, () => connected.some((each) => each.connected)))
+    await within(OTHER_WITHIN_MS, () => connected.every((each) => each.connected));
+}
+
+async function within(ms: number, isSo: () => boolean): Promise<boolean> {
+  const until = performance.now() + ms;
+  while (!isSo() && performance.now() < until) await sleep(LOOK_EVERY_MS);
+  return isSo();
 }
 
 type Known = Pick<DeviceToStop, 'deviceType' | 'deviceId'> & Partial<DeviceToStop>;
@@ -116,6 +131,8 @@ class FleetStopRun {
   private readonly toTell = new Set<string>();
   private readonly told = new Set<string>();
   private lastHeardAt = 0;
+  private isReplaced = false;
+  private missed: readonly string[] = [];
 
   constructor(
     private readonly broker: BrokerOptions & { readonly prefix: string },
@@ -133,8 +150,10 @@ class FleetStopRun {
   }
 
   async work(): Promise<FleetStopReport> {
-    const ears = connectToBroker({ ...this.broker, clientId: `${this.broker.clientId}-ears` }, {}, { log: this.log });
-    const publisher = openSetpointPublisher(this.broker, { log: this.log });
+    const ears = brokersOf({ ...this.broker, clientId: `${this.broker.clientId}-ears` }).map((broker) =>
+      connectToBroker(broker, {}, { log: this.log }),
+    );
+    const publisher = openPairPublisher(this.broker, { log: this.log });
     try {
       await this.latch(publisher);
       await this.listen(ears);
@@ -151,37 +170,62 @@ class FleetStopRun {
       this.firstDone.reject(error);
       throw error;
     } finally {
-      await Promise.all([ears.close(), publisher.close()]);
+      await Promise.all([...ears, publisher].map((each) => each.close()));
     }
   }
 
-  private async latch(publisher: SetpointPublisher): Promise<void> {
-    await connected(publisher);
+  /** Held by one broker is engaged: the workers publish nothing at either. */
+  private async latch(publisher: PairPublisher): Promise<void> {
+    await allConnected(publisher);
     const message = {
       key: 'stop',
       topic: this.topics.emergencyStop,
       payload: JSON.stringify(emergencyStopMessage(this.order.stop)),
       expirySeconds: HELD_SECONDS,
     };
-    const { failed } = await this.publish(publisher, [message]);
-    const [failure] = failed;
-    if (failure !== undefined)
-      throw new DermsError('BROKER_UNAVAILABLE', `the broker does not take the emergency stop: ${failure.reason}`);
+    const outcomes = await Promise.all(publisher.brokers.map((broker) => this.publish(broker.publisher, [message])));
+    const faults = outcomes.map(({ failed }) => failed[0]?.reason ?? null);
+    this.missed = publisher.brokers.filter((_, index) => faults[index] !== null).map(({ name }) => name);
+    if (this.missed.length === publisher.brokers.length) {
+      const reasons = faults.join('; ');
+      throw new DermsError('BROKER_UNAVAILABLE', `the broker does not take the emergency stop: ${reasons}`);
+    }
   }
 
-  private async listen({ client }: BrokerConnection): Promise<void> {
-    client.on('message', (topic, payload) => {
-      const [kind, deviceType, deviceId] = topic.slice(this.broker.prefix.length + 1).split('/');
-      const device = deviceOf(deviceType, deviceId);
-      if (device === null) return;
-      if (kind === 'telemetry') this.hear(device, false);
-      else this.hearSetpoint(device, payload);
+  private async listen(ears: readonly BrokerConnection[]): Promise<void> {
+    const heard = ears.map((connection) => {
+      connection.client.on('message', (topic, payload) => {
+        if (topic === this.topics.emergencyStop) {
+          this.isReplaced ||= !this.isOurs(payload);
+          return;
+        }
+        const [kind, deviceType, deviceId] = topic.slice(this.broker.prefix.length + 1).split('/');
+        const device = deviceOf(deviceType, deviceId);
+        if (device === null) return;
+        if (kind === 'telemetry') this.hear(device, false);
+        else this.hearSetpoint(device, payload);
+      });
+      return this.subscribe(connection);
     });
-    await connected(client);
-    const granted = await client.subscribeAsync([this.topics.setpointsFilter, this.topics.telemetryFilter], { qos: 1 });
-    if (granted.some(({ qos }) => qos > 1))
+    const lets = await Promise.all(heard);
+    if (!lets.includes(true))
       throw new DermsError('BROKER_UNAVAILABLE', 'the broker does not let us hear which devices there are');
     this.lastHeardAt = performance.now();
+  }
+
+  private isOurs(payload: Buffer): boolean {
+    if (payload.length === 0) return false;
+    const held = parseEmergencyStop(payload);
+    return !isRefusal(held) && held.stopId === this.order.stop.stopId;
+  }
+
+  /** false: this broker is away, or does not let us hear. */
+  private async subscribe({ client }: BrokerConnection): Promise<boolean> {
+    const waitMs = this.missed.length > 0 ? OTHER_WITHIN_MS : CONNECT_WITHIN_MS;
+    if (!(await within(waitMs, () => client.connected))) return false;
+    const { emergencyStop, setpointsFilter, telemetryFilter } = this.topics;
+    const granted = await client.subscribeAsync([emergencyStop, setpointsFilter, telemetryFilter], { qos: 1 });
+    return granted.every(({ qos }) => qos <= 1);
   }
 
   private hear(device: Known, fromRegistry: boolean): void {
@@ -205,14 +249,14 @@ class FleetStopRun {
     this.toTell.add(key);
   }
 
-  private async publishUntil(publisher: SetpointPublisher, isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
+  private async publishUntil(publisher: PairPublisher, isOver: () => boolean): Promise<void> {
+    while (!this.isReplaced && !isOver()) {
       await this.publishWaiting(publisher);
       await sleep(LOOK_EVERY_MS);
     }
   }
 
-  private async publishWaiting(publisher: SetpointPublisher): Promise<void> {
+  private async publishWaiting(publisher: PairPublisher): Promise<void> {
     const keys = [...this.toTell];
     if (keys.length === 0) return;
     this.toTell.clear();
@@ -265,7 +309,7 @@ class FleetStopRun {
     const untold = [...this.devices].flatMap(([key, device]) =>
       this.told.has(key) || this.messageFor(device, Date.now()) === null ? [] : [device.deviceId],
     );
-    return { told: this.told.size, untold };
+    return { told: this.told.size, untold, missed: this.missed };
   }
 }
 

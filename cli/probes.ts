@@ -9,6 +9,7 @@ import {
 import { loadSomeSettings } from '../config/load';
 import { Secrets } from '../config/secrets';
 import { clientOptions } from '../temporal/access';
+import { brokersOf } from '../broker/pair';
 import { mqttIdentity } from '../tls/mqtt-identity';
 import { postgresTls } from '../tls/postgres-tls';
 
@@ -116,18 +117,33 @@ const DISPATCHES = `
          to_char(ends_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as "endsAt"
     from dispatches where state in ('scheduled', 'active') order by begins_at limit 50`;
 
+/** One of a pair is enough; the one that is missing is named. */
 async function askBroker(environment: NodeJS.ProcessEnv): Promise<string> {
   const settings = loadSomeSettings(BROKER_SETTINGS, environment);
   const { connectAsync } = await import('mqtt');
-  const broker = brokerAccess(settings, new Secrets(environment));
-  const client = await connectAsync({
-    ...mqttIdentity(broker),
-    protocolVersion: 5,
-    reconnectPeriod: 0,
-    connectTimeout: WITHIN_MS,
-  });
-  client.end(true);
-  return `${settings.MQTT_HOST}:${String(settings.MQTT_PORT)}`;
+  const access = { ...brokerAccess(settings, new Secrets(environment)), clientId: '' };
+  const outcomes = await Promise.all(
+    brokersOf(access).map(async (broker) => {
+      const name = `${broker.host}:${String(broker.port)}`;
+      try {
+        const client = await connectAsync({
+          ...mqttIdentity(broker),
+          protocolVersion: 5,
+          reconnectPeriod: 0,
+          connectTimeout: WITHIN_MS,
+        });
+        client.end(true);
+        return { name, failure: null };
+      } catch (error) {
+        return { name, failure: error };
+      }
+    }),
+  );
+  const answering = outcomes.filter(({ failure }) => failure === null).map(({ name }) => name);
+  const [first] = outcomes.filter(({ failure }) => failure !== null);
+  if (answering.length === 0) throw first?.failure;
+  const missing = first === undefined ? '' : ` (${first.name} does not answer: ${reasonOf(first.failure)})`;
+  return `${answering.join(' and ')}${missing}`;
 }
 
 async function askTemporal(environment: NodeJS.ProcessEnv): Promise<string> {

@@ -11,7 +11,8 @@ export const DATABASE_SETTINGS = [
   ...(['DB_SSLMODE', 'DB_SSL_CA_PATH', 'DB_SSL_CERT_PATH', 'DB_SSL_KEY_PATH'] as const),
 ] as const satisfies readonly SettingName[];
 export const BROKER_SETTINGS = [
-  ...(['MQTT_HOST', 'MQTT_PORT', 'MQTT_USERNAME', 'MQTT_PASSWORD', 'MQTT_TLS_ENABLED'] as const),
+  ...(['MQTT_HOST', 'MQTT_PORT', 'MQTT_STANDBY_HOST', 'MQTT_STANDBY_PORT'] as const),
+  ...(['MQTT_USERNAME', 'MQTT_PASSWORD', 'MQTT_TLS_ENABLED'] as const),
   ...(['MQTT_TLS_CA_PATH', 'MQTT_TLS_CERT_PATH', 'MQTT_TLS_KEY_PATH', 'MQTT_TLS_SERVER_NAME'] as const),
   'MQTT_TLS_REJECT_UNAUTHORIZED',
 ] as const satisfies readonly SettingName[];
@@ -61,6 +62,10 @@ export const databaseTls = (
 export const brokerAccess = (settings: Some<typeof BROKER_SETTINGS>, secrets: Secrets) => ({
   host: settings.MQTT_HOST,
   port: settings.MQTT_PORT,
+  standby:
+    settings.MQTT_STANDBY_HOST === undefined
+      ? null
+      : { host: settings.MQTT_STANDBY_HOST, port: settings.MQTT_STANDBY_PORT ?? settings.MQTT_PORT },
   username: settings.MQTT_USERNAME,
   password: secrets.reader('MQTT_PASSWORD', settings.MQTT_PASSWORD),
   tls: brokerTls(settings),

@@ -31,11 +31,25 @@ const proxies = () =>
         .refine((range) => !range.endsWith('/0'), 'is everybody: name the proxies'),
     ),
   );
+const nodes = () =>
+  list().pipe(
+    z.array(
+      z
+        .string()
+        .regex(/^[\w-]+=[^=\s]+:\d+$/, 'is not name=host:port')
+        .transform((text) => {
+          const [, name = '', host = '', port = ''] = /^([\w-]+)=(.+):(\d+)$/.exec(text) ?? [];
+          return { name, host, port: Number(port) };
+        }),
+    ),
+  );
 /** As browsers send them: no path, no slash at the end, no port that goes without saying. */
 const origins = () =>
   list().pipe(z.array(z.url({ protocol: /^https?$/ }).refine((text) => isOrigin(text), 'is no origin (https://host)')));
 const isOrigin = (text: string): boolean => new URL(text).origin === text;
 const path = () => z.string().min(1).optional();
+const postgresUrl = () =>
+  z.url({ protocol: /^postgres(ql)?$/, error: 'is no postgres://user:password@host:port/database' });
 const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
 export const settings = {
@@ -97,13 +111,34 @@ export const settings = {
     .default(10_000)
     .describe('Longest wait for a query, ms; single queries may set less.'),
 
+  PRIMARY_CHECK_NODES: nodes()
+    .optional()
+    .describe(
+      'PostgreSQL nodes that `db/primary-check-main.js` watches: name=host:port with commas between; it logs in as DB_USER.',
+    ),
+  PRIMARY_CHECK_HOST: z.string().min(1).default('127.0.0.1').describe('Address that the primary check listens on.'),
+  PRIMARY_CHECK_PORT: port()
+    .default(8008)
+    .describe('Its port for the first node; the others take the following ports.'),
+  PRIMARY_CHECK_FILE: path().describe(
+    'File in which it remembers the newest timeline and its primary; must outlive its restart.',
+  ),
+
   MQTT_HOST: z
     .string()
     .min(1)
     .default('127.0.0.1')
     .describe('Broker host; the name is resolved anew at each reconnect.'),
   MQTT_PORT: port().default(1883).describe('Broker port; that of deploy/mosquitto for our processes is 8884.'),
-  MQTT_USERNAME: z.string().min(1).optional().describe('Broker user.'),
+  MQTT_STANDBY_HOST: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Host of a second broker with the same users. What must not miss anything is connected to both at all times (docs/runbooks/mqtt-failover.md).',
+    ),
+  MQTT_STANDBY_PORT: port().optional().describe('Port at MQTT_STANDBY_HOST; default MQTT_PORT.'),
+  MQTT_USERNAME: z.string().min(1).optional().describe('Broker user, at both brokers.'),
   MQTT_PASSWORD: z.string().min(1).optional().describe('Password of MQTT_USERNAME.'),
   MQTT_TLS_ENABLED: flag().default(false).describe('true: MQTT over TLS. Production refuses a plain connection.'),
   MQTT_TLS_CA_PATH: path().describe(
@@ -115,7 +150,7 @@ export const settings = {
     .string()
     .min(1)
     .optional()
-    .describe("Host name that the broker's certificate must carry; default MQTT_HOST."),
+    .describe("Host name that the broker's certificate must carry; default the host that is connected to."),
   MQTT_TLS_REJECT_UNAUTHORIZED: flag()
     .default(true)
     .describe("false: the broker's certificate is not checked; for a workbench only, production refuses it."),
@@ -146,7 +181,7 @@ export const settings = {
   TEMPORAL_API_KEY: z.string().min(1).optional().describe('API key for Temporal; only over TLS.'),
   TEMPORAL_UI_URL: z.url().optional().describe('Base of links to Temporal UI in answers; none when unset.'),
   TEMPORAL_METRICS_PORT: port()
-    .default(9465)
+    .default(9469)
     .describe("Port of the Temporal SDK's own metrics; roles of one worker take the following ports."),
   TEMPORAL_MAX_CACHED_WORKFLOWS: wholeNumber(0, 100_000)
     .default(1_000)
@@ -449,8 +484,44 @@ export const settings = {
     .optional()
     .describe('Folder of its libraries (LD_LIBRARY_PATH), when they lie in one of their own.'),
 
-  RESTORE_TARGET_URL: z
-    .url({ protocol: /^postgres(ql)?$/, error: 'is no postgres://user:password@host:port/database' })
+  DRILLS_IN_PRODUCTION: flag()
+    .default(false)
+    .describe('true: drills may be run by hand where DEPLOYMENT is production. They never run there by themselves.'),
+  DRILL_METRICS_URL: z
+    .url()
+    .optional()
+    .describe("The API's metrics as a drill reads them; default PROMETHEUS_PATH at DERMS_API_URL."),
+  POSTGRES_DRILL_NODES: list()
+    .pipe(z.array(postgresUrl()).min(2))
+    .optional()
+    .describe(
+      'Every PostgreSQL node itself, past routers, as a role that may promote it: addresses postgres://… with user and password, commas between. Without it no failover is drilled.',
+    ),
+  POSTGRES_DRILL_POOLER_URL: postgresUrl()
+    .optional()
+    .describe("PgBouncer's console as an admin user of it; it pauses while a switchover goes on."),
+  POSTGRES_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'JSON list of a program and its first arguments, for what SQL cannot do: it is given `crash`, `hung` or `rejoin` and the addresses of the old primary and the standby.',
+    ),
+  POSTGRES_DRILL_COMMAND_SWITCHES: flag()
+    .default(false)
+    .describe('true: the program carries out a planned switchover too (`planned`), instead of SQL.'),
+
+  WORKER_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'JSON list of a program and its first arguments: given `crash` it kills one worker, not the one that runs the drill; given `ready` it waits until as many run as before. Without it no crash of a worker is drilled.',
+    ),
+
+  MQTT_DRILL_COMMAND: json(z.array(z.string().min(1)).min(1))
+    .optional()
+    .describe(
+      'JSON list of a program and its first arguments that loses a broker and brings it back: it is given `crash`, `hung` or `return` and the address of that broker. Without it no failover of the broker is drilled.',
+    ),
+
+  RESTORE_TARGET_URL: postgresUrl()
     .optional()
     .describe(
       'Server that restore drills restore to, as a superuser of it (a database of their own is made and dropped); default a cluster of their own on the worker.',
@@ -493,6 +564,8 @@ export const SECRET_SETTINGS: readonly SettingName[] = [
   'DERMS_TOKEN',
   'BACKUP_ENCRYPTION_KEYS',
   'RESTORE_TARGET_URL',
+  'POSTGRES_DRILL_NODES',
+  'POSTGRES_DRILL_POOLER_URL',
   'BACKUP_S3_ACCESS_KEY_ID',
   'BACKUP_S3_SECRET_ACCESS_KEY',
 ];

@@ -22,6 +22,8 @@ export function transportFaults(settings: SomeSettings, environment: NodeJS.Proc
     faults.push('TLS_CERT_PATH: is required with TLS_ENABLED=true', 'TLS_KEY_PATH: is required with TLS_ENABLED=true');
   if (settings.TEMPORAL_API_KEY !== undefined && settings.TEMPORAL_TLS_ENABLED !== true)
     faults.push('TEMPORAL_TLS_ENABLED: must be true with TEMPORAL_API_KEY, which would travel in plain');
+  if (settings.MQTT_STANDBY_PORT !== undefined && settings.MQTT_STANDBY_HOST === undefined)
+    faults.push('MQTT_STANDBY_HOST: is required with MQTT_STANDBY_PORT');
   return environment['NODE_ENV'] === 'production' ? [...faults, ...productionFaults(settings, environment)] : faults;
 }
 

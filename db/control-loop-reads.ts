@@ -24,6 +24,11 @@ export interface LastCycle {
   readonly finishedAgeSeconds: number | null;
   readonly finishedCycle: number | null;
   readonly missedTicks: number;
+  /** Ticks whose cycle went all the way within one interval, and later than that or never. */
+  readonly onTimeTicks: number;
+  readonly lateTicks: number;
+  /** Since the tick of the last plan. */
+  readonly tickAgeSeconds: number | null;
   /** What the last plan says of each node of the tree; empty when not asked for. */
   readonly nodes: readonly NodePlan[];
 }
@@ -51,12 +56,16 @@ export async function listLoops(
     finished_age_seconds: number | null;
     finished_cycle: string | null;
     missed_ticks: string;
+    on_time_ticks: string;
+    late_ticks: string;
+    tick_age_seconds: number | null;
     nodes: NodePlan[] | null; // written by planCycle from a TreePlan
   }>(
     `select r.feeder_id as root_feeder_id, r.mode, r.interval_seconds, r.enabled,
             c.chain_id, c.chain_started_at, c.cycle, c.plan_id, c.tick_at, c.planned_at, c.finished_at,
             extract(epoch from now() - c.finished_at)::float8 as finished_age_seconds,
-            c.finished_cycle, c.missed_ticks, case when $2::boolean then c.nodes end as nodes
+            extract(epoch from now() - c.tick_at)::float8 as tick_age_seconds,
+            c.finished_cycle, c.missed_ticks, c.on_time_ticks, c.late_ticks, case when $2::boolean then c.nodes end as nodes
        from feeders r left join control_loops c on c.root_feeder_id = r.feeder_id
       where r.parent_id is null and ($1::text is null or r.feeder_id = $1)
       order by r.feeder_id`,
@@ -81,6 +90,9 @@ export async function listLoops(
             finishedAgeSeconds: row.finished_age_seconds,
             finishedCycle: row.finished_cycle === null ? null : Number(row.finished_cycle),
             missedTicks: Number(row.missed_ticks),
+            onTimeTicks: Number(row.on_time_ticks),
+            lateTicks: Number(row.late_ticks),
+            tickAgeSeconds: row.tick_age_seconds,
             nodes: row.nodes ?? [],
           },
   }));

@@ -55,6 +55,7 @@ interface LoopRow {
   readonly answer: PlanAnswer | null;
 }
 
+/** The ticks since a loop was told to end are nobody's: it was not meant to run. */
 async function claim(tx: Queryable, key: CycleKey): Promise<Claim> {
   const { rows } = await tx.query<LoopRow>(
     `select chain_id, (extract(epoch from chain_started_at) * 1000)::float8 as chain_started_ms, cycle,
@@ -74,6 +75,7 @@ async function claim(tx: Queryable, key: CycleKey): Promise<Claim> {
       return { kind: 'stored', answer: row.answer, plannedAtMs: row.planned_ms ?? 0, nowMs: row.now_ms };
     }
   }
+  if (row.answer?.last === true) return { kind: 'fresh', previousTickMs: null, previousIntervalSeconds: null };
   return { kind: 'fresh', previousTickMs: row.tick_ms, previousIntervalSeconds: row.interval_seconds };
 }
 
@@ -118,7 +120,10 @@ async function store(tx: Queryable, key: CycleKey, record: PlanRecord): Promise<
   );
 }
 
-/** A cycle that has nothing to publish is finished by being planned. */
+/**
+ * A cycle that has nothing to publish is finished by being planned. A tick whose cycle was never published is found when
+ * the next one is planned, and counts as late.
+ */
 const storeLoop = (
   tx: Queryable,
   key: CycleKey,
@@ -127,10 +132,20 @@ const storeLoop = (
   tx.query(
     `insert into control_loops as l (root_feeder_id, chain_id, chain_started_at, cycle, plan_id, tick_at, planned_at,
                                      interval_seconds, missed_ticks, answer, nodes, finished_at, finished_cycle,
-                                     emergency_stop_id)
-     values ($1, $2, to_timestamp($3 / 1000.0), $4, $5, to_timestamp($6 / 1000.0), now(), $7, $8, $9, $10,
-             case when $11::boolean then now() end, case when $11::boolean then $4::bigint end, $12)
+                                     emergency_stop_id, judged_tick_at, on_time_ticks, late_ticks)
+     values ($1, $2, to_timestamp($3 / 1000.0), $4, $5, to_timestamp($6 / 1000.0), now(), $7::integer, $8, $9, $10,
+             case when $11::boolean then now() end, case when $11::boolean then $4::bigint end, $12,
+             case when $11::boolean then to_timestamp($6 / 1000.0) end,
+             case when $11::boolean and now() <= to_timestamp($6 / 1000.0) + make_interval(secs => $7::integer) then 1 else 0 end,
+             case when $11::boolean and now() > to_timestamp($6 / 1000.0) + make_interval(secs => $7::integer) then 1 else 0 end)
      on conflict (root_feeder_id) do update set
+       on_time_ticks = l.on_time_ticks
+         + case when excluded.tick_at > coalesce(l.judged_tick_at, '-infinity') then excluded.on_time_ticks else 0 end,
+       late_ticks = l.late_ticks
+         + case when excluded.tick_at > coalesce(l.judged_tick_at, '-infinity') then excluded.late_ticks else 0 end
+         + case when excluded.tick_at > l.tick_at and l.tick_at > coalesce(l.judged_tick_at, '-infinity') then 1 else 0 end,
+       judged_tick_at = greatest(l.judged_tick_at, excluded.judged_tick_at,
+                                 case when excluded.tick_at > l.tick_at then l.tick_at end),
        chain_id = excluded.chain_id, chain_started_at = excluded.chain_started_at, cycle = excluded.cycle,
        plan_id = excluded.plan_id, tick_at = excluded.tick_at, planned_at = excluded.planned_at,
        interval_seconds = excluded.interval_seconds, missed_ticks = l.missed_ticks + excluded.missed_ticks,

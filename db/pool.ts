@@ -2,6 +2,8 @@ import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg
 import type { Logger } from '../observability/logger';
 import type { ClientTls } from '../tls/client-tls';
 import { postgresTls } from '../tls/postgres-tls';
+import { createConnectPacer } from './connect-pacer';
+import { destroySocket, poolClient } from './pool-client';
 import { throughRotation } from './through-rotation';
 
 export interface DatabaseOptions {
@@ -49,7 +51,9 @@ export interface TransactionOptions {
  * through a transaction-mode pooler. Waiting is bounded everywhere; a broken idle connection is logged and replaced.
  */
 export function openDatabase(options: DatabaseOptions, log: Logger): Database {
+  const pacer = createConnectPacer(options.connectTimeoutMs / 4, Math.random);
   const pool = new Pool({
+    Client: poolClient(pacer),
     host: options.host,
     port: options.port,
     database: options.database,
@@ -94,7 +98,7 @@ async function inTransaction<T>(
   client.on('error', onError);
   const abort = (): void => {
     broken = new Error('aborted');
-    destroy(client);
+    destroySocket(client);
   };
   signal?.addEventListener('abort', abort, { once: true });
   try {
@@ -106,13 +110,20 @@ async function inTransaction<T>(
     await client.query('commit');
     return result;
   } catch (error) {
-    broken ??= await rollback(client);
+    broken ??= await undo(client, error);
     throw signal?.aborted === true ? (signal.reason ?? error) : error;
   } finally {
     signal?.removeEventListener('abort', abort);
     client.release(broken);
     client.off('error', onError);
   }
+}
+
+/** A server that did not answer in time is not asked once more: that would take as long again. */
+async function undo(client: PoolClient, error: unknown): Promise<Error | undefined> {
+  if (!(error instanceof Error) || !/query read timeout/i.test(error.message)) return rollback(client);
+  destroySocket(client);
+  return error;
 }
 
 /** undefined when the connection is fit to be used again. */
@@ -123,10 +134,4 @@ async function rollback(client: PoolClient): Promise<Error | undefined> {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-/** Closes the socket at once: the server notices and ends the statement; `release(error)` then discards the client. */
-function destroy(client: PoolClient): void {
-  const { connection } = client as unknown as { connection?: { stream?: { destroy(): void } } }; // no public way in pg 8
-  connection?.stream?.destroy();
 }

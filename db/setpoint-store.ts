@@ -46,7 +46,15 @@ export const createSetpointStore = (db: Database) => ({
 
   async finish(rootFeederId: string, planId: string): Promise<void> {
     await db.query(
-      'update control_loops set finished_at = now(), finished_cycle = cycle where root_feeder_id = $1 and plan_id = $2',
+      `update control_loops l set
+         finished_at = now(), finished_cycle = cycle,
+         on_time_ticks = on_time_ticks + (unjudged and in_time)::int,
+         late_ticks = late_ticks + (unjudged and not in_time)::int,
+         judged_tick_at = greatest(judged_tick_at, tick_at)
+        from (select root_feeder_id as id, tick_at > coalesce(judged_tick_at, '-infinity') as unjudged,
+                     now() <= tick_at + make_interval(secs => interval_seconds) as in_time
+                from control_loops where root_feeder_id = $1 and plan_id = $2 for update) tick
+       where l.root_feeder_id = tick.id`,
       [rootFeederId, planId],
     );
   },

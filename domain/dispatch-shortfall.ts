@@ -34,3 +34,15 @@ function shortfallKw({ importLimitKw, exportLimitKw, targetKw }: ActiveDispatch,
   );
   return Math.min(offKw, missingKw);
 }
+
+/** How far the metered flow is off what the dispatch asks, kW, >= 0; null without a fresh meter at its node. */
+export function undeliveredKw(
+  { feederId, importLimitKw, exportLimitKw, targetKw }: ActiveDispatch,
+  { nodes }: TreePlan,
+): number | null {
+  const measuredKw = nodes.find((node) => node.feederId === feederId)?.measuredKw ?? null;
+  if (measuredKw === null) return null;
+  const highKw = targetKw ?? importLimitKw ?? Infinity;
+  const lowKw = targetKw ?? (exportLimitKw === null ? -Infinity : 0 - exportLimitKw);
+  return Math.max(0, measuredKw - highKw, lowKw - measuredKw);
+}

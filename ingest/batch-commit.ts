@@ -68,6 +68,7 @@ export class BatchCommit {
         await this.commitSamples(batch, part, true);
         return true;
       },
+      ({ device }) => device.registered.feederId,
     );
   }
 
@@ -93,6 +94,7 @@ export class BatchCommit {
         await this.commitMeasurements(batch, part, true);
         return true;
       },
+      feederIdOf,
     );
   }
 
@@ -101,6 +103,7 @@ export class BatchCommit {
     rows: readonly Row[],
     attempt: (part: readonly Row[]) => Promise<StoreOutcome>,
     identifyAgain: (part: readonly Row[]) => Promise<boolean>,
+    feederOf: (row: Row) => string,
   ): Promise<void> {
     const { metrics, retry } = this.ports;
     await inParts(
@@ -110,6 +113,7 @@ export class BatchCommit {
         if ('refused' in outcome) {
           return outcome.refused === 'registry-changed' && (await identifyAgain(part)) ? null : outcome.detail;
         }
+        for (const [feeder, count] of countBy(part, feederOf)) metrics.byFeeder.inc({ feeder }, count);
         metrics.stored.inc(outcome.stored);
         metrics.duplicates.inc(part.length - outcome.stored);
         return null;
@@ -162,3 +166,9 @@ const feederIdOf = ({ measurement }: ReceivedMeasurement): string => measurement
 
 const countOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
   items.reduce((sum, item) => sum + (holds(item) ? 1 : 0), 0);
+
+function countBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
+  return counts;
+}

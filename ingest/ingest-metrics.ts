@@ -34,6 +34,13 @@ export function ingestMetrics(registry: Registry, inFlight: () => number) {
   return {
     messages,
     refused,
+    /** A feeder that is not heard of has none. */
+    byFeeder: new Counter({
+      name: 'derms_ingest_feeder_messages_total',
+      help: 'Telemetry and meter readings that were accepted, by the feeder that they belong to.',
+      labelNames: ['feeder'],
+      registers,
+    }),
     stored: counter('derms_ingest_stored_total', 'Samples committed.'),
     duplicates: counter(
       'derms_ingest_duplicates_total',

@@ -19,6 +19,8 @@ export interface TemporalOptions extends StartOptions {
   readonly metricsPort?: number;
   /** Default `derms`. */
   readonly namespace?: string;
+  /** Search attributes of the namespace, `Name=Type`; default: those that our workflows carry. */
+  readonly searchAttributes?: readonly string[];
   /** More dynamic configuration, for instance `{ 'limit.historyCount.suggestContinueAsNew': 60 }`. */
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
   /** Without the web UI. */
@@ -51,7 +53,7 @@ const SEARCH_ATTRIBUTES = ['DermsFeederId=Keyword'];
  * default, or a file in the temporary folder.
  */
 export async function startTemporal(options: TemporalOptions = {}): Promise<TemporalServer> {
-  const { dbFile, namespace = 'derms', headless = false } = options;
+  const { dbFile, namespace = 'derms', headless = false, searchAttributes = SEARCH_ATTRIBUTES } = options;
   const tool = options.tool ?? readToolchain().temporal;
   const port = options.port ?? (await freePort());
   await requireFree(port);
@@ -67,7 +69,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
       ...(uiPort === undefined ? ['--headless'] : ['--ui-ip', LOOPBACK, '--ui-port', String(uiPort)]),
       ...['--namespace', namespace, '--log-level', 'warn'],
       ...(dbFile === undefined ? [] : ['--db-filename', dbFile, '--sqlite-pragma', 'journal_mode=WAL']),
-      ...SEARCH_ATTRIBUTES.flatMap((attribute) => ['--search-attribute', attribute]),
+      ...searchAttributes.flatMap((attribute) => ['--search-attribute', attribute]),
       ...dynamicConfig.flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),
     ],
     env: toolEnvironment(tool),

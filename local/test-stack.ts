@@ -19,6 +19,8 @@ export interface TestStack {
   readonly folder: string;
   /** The servers' addresses under the names that our programs read. No database but `postgres` exists yet. */
   readonly env: Readonly<Record<string, string>>;
+  /** Enters a process that a test starts beside them: a later run ends it, should this one be killed. */
+  readonly onSpawn: (child: { readonly name: string; readonly pid: number }) => void;
   /** Ends the three and deletes their data. */
   stop(): Promise<void>;
 }
@@ -29,10 +31,15 @@ export interface TestStackOptions {
   readonly postgresSettings?: Readonly<Record<string, string | number | boolean>>;
   readonly mosquittoConfig?: readonly string[];
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  /** Where Temporal keeps its data: lost when it ends (default), or in a file of the folder, as in production. */
+  readonly temporalData?: 'memory' | 'file';
 }
 
+/** Of a stack that keeps Temporal's data. */
+export const temporalFile = (folder: string): string => join(folder, 'temporal.db');
+
 const PREFIX = 'derms-test-';
-const CLUSTERS = ['postgres'];
+const CLUSTERS = ['postgres', 'postgres-b'];
 
 /** Starts the three in parallel, in about three seconds; ends what a killed test run left behind first. */
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
@@ -63,6 +70,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     recorded(
       startTemporal({
         headless: true,
+        ...(options.temporalData === 'file' && { dbFile: temporalFile(folder) }),
         logFile: join(folder, 'temporal.log'),
         dynamicConfig: options.dynamicConfig ?? {},
       }),
@@ -88,7 +96,10 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
       TEMPORAL_ADDRESS: temporal.address,
       TEMPORAL_NAMESPACE: temporal.namespace,
     };
-    return { postgres, mosquitto, temporal, brokerUser, folder, env, stop };
+    const onSpawn: TestStack['onSpawn'] = ({ name, pid }) => {
+      record.add(name, pid);
+    };
+    return { postgres, mosquitto, temporal, brokerUser, folder, env, onSpawn, stop };
   } catch (error) {
     await stop();
     throw error;

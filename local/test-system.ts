@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from '../servers/child-process';
 import { apiUrl, environmentsOf, type Environment } from './environments';
+import { startPgBouncer } from './failover/routers';
 import { choosePortRange, freePort } from '../servers/free-port';
 import { METRICS_OFFSETS, WORKER_ROLES, type StackPorts } from './ports';
 import { runProgram, startProgram } from './program';
@@ -26,6 +27,12 @@ export interface TestSystem {
   readonly environments: Awaited<ReturnType<typeof environmentsOf>>;
   /** Starts a program and returns when it is ready; `args` are the simulator's. */
   start(program: ProgramName, args?: readonly string[]): Promise<ChildProcess>;
+  /** Starts a program and returns at once: it may wait for something that is away. */
+  begin(program: ProgramName): Promise<ChildProcess>;
+  /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
+  startReplica(instanceId: string): Promise<ChildProcess>;
+  /** The running process of such a worker. */
+  replica(instanceId: string): ChildProcess;
   /** The running process of a program. */
   running(program: ProgramName): ChildProcess;
   /** Runs the command line to its end; throws with the end of its log when that is not exit code 0. */
@@ -42,6 +49,18 @@ export interface TestSystemOptions extends TestStackOptions {
   readonly dist?: string;
   /** true: passwords of PostgreSQL and of the broker come from files, as Kubernetes mounts them: see `secretFile`. */
   readonly passwordsAsFiles?: boolean;
+  /** What our programs find in place of PostgreSQL itself, made before the schema. */
+  readonly front?: (stack: TestStack, application: ApplicationLogin) => Promise<ProgramFront>;
+}
+
+export interface ApplicationLogin {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface ProgramFront {
+  readonly env: Environment;
+  stop(): Promise<void>;
 }
 
 const AS_FILES = ['DB_PASSWORD', 'MQTT_PASSWORD'] as const;
@@ -61,14 +80,15 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
 }
 
 async function prepare(stack: TestStack, options: TestSystemOptions): Promise<TestSystem> {
-  const { env: extra = {}, dist = join(ROOT, 'dist'), passwordsAsFiles = false } = options;
+  const { env = {}, dist = join(ROOT, 'dist'), front: makeFront = pooledWhenAsked() } = options;
+  const { passwordsAsFiles = false } = options;
   const ports: StackPorts = {
     postgres: stack.postgres.port,
     mosquitto: stack.mosquitto.port,
     temporal: stack.temporal.port,
     temporalUi: stack.temporal.port + 1_000,
     api: await freePort(),
-    metrics: (await choosePortRange(METRICS_PORTS, METRICS_FROM + Math.floor(Math.random() * METRICS_SPREAD))).port,
+    metrics: await metricsPorts(),
   };
   const secrets: LocalSecrets = {
     ...localSecrets(join(stack.folder, 'secrets.json')),
@@ -77,6 +97,8 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     mqttDevices: stack.brokerUser.password,
   };
   const base = await environmentsOf({ folder: stack.folder, ports, secrets, brokerFiles: stack.mosquitto });
+  const front = await makeFront?.(stack, { user: 'derms_app', password: secrets.postgresApp });
+  const extra = { ...front?.env, ...env };
   const broker = { MQTT_USERNAME: stack.brokerUser.username };
   const with_ = (environment: Environment): Environment => {
     const all = { ...environment, ...extra };
@@ -90,7 +112,16 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     simulator: with_({ ...base.simulator, ...broker }),
   };
   const running = new Map<ProgramName, ChildProcess>();
-  const readyUrls = readyUrlsOf(ports, (environments.worker['WORKER_ROLES'] ?? '').split(','));
+  const replicas = new Map<string, ChildProcess>();
+  const replicaPorts = new Map<string, number>();
+  const readyUrls = readyUrlsOf(ports, rolesOf(environments.worker));
+  const programOf = (name: ProgramName) => ({
+    name,
+    script: join(dist, name, 'main.js'),
+    env: environments[name],
+    cwd: stack.folder,
+    logFile: join(stack.folder, `${name}.log`),
+  });
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
@@ -109,17 +140,37 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     secrets,
     environments,
     async start(name, args = []) {
-      const program = await startProgram({
-        name,
-        script: join(dist, name, 'main.js'),
-        args,
-        env: environments[name],
-        cwd: stack.folder,
-        logFile: join(stack.folder, `${name}.log`),
-        readyUrls: readyUrls[name],
-      });
+      const program = await startProgram({ ...programOf(name), args, readyUrls: readyUrls[name] });
       running.set(name, program);
       return program;
+    },
+    async begin(name) {
+      const program = await startProgram({ ...programOf(name), readyUrls: [] });
+      running.set(name, program);
+      return program;
+    },
+    async startReplica(instanceId) {
+      const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
+      replicaPorts.set(instanceId, metrics);
+      const program = programOf('worker');
+      const replica = await startProgram({
+        ...program,
+        env: {
+          ...program.env,
+          INSTANCE_ID: instanceId,
+          METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
+          TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
+        },
+        logFile: join(stack.folder, `worker-${instanceId}.log`),
+        readyUrls: readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker,
+      });
+      replicas.set(instanceId, replica);
+      return replica;
+    },
+    replica(instanceId) {
+      const replica = replicas.get(instanceId);
+      if (replica === undefined) throw new Error(`no worker ${instanceId} was started`);
+      return replica;
     },
     running(name) {
       const program = running.get(name);
@@ -129,7 +180,9 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     derms: (...args) => once('derms', 'cli/main.js', args, environments.cli),
     signIn: (user) => signIn(apiUrl(ports), user, secrets.users[user]),
     async stop() {
-      for (const program of ['simulator', 'worker', 'api'] as const) await running.get(program)?.stop();
+      await Promise.all([running.get('simulator')?.stop(), ...[...replicas.values()].map((replica) => replica.stop())]);
+      for (const program of ['worker', 'api'] as const) await running.get(program)?.stop();
+      await front?.stop();
       await stack.stop();
     },
   };
@@ -146,6 +199,35 @@ function fromFiles(stack: TestStack, environment: Environment): Environment {
       return [`${name}_FILE`, file];
     }),
   );
+}
+
+const metricsPorts = async (): Promise<number> =>
+  (await choosePortRange(METRICS_PORTS, METRICS_FROM + Math.floor(Math.random() * METRICS_SPREAD))).port;
+
+const rolesOf = (worker: Environment): readonly string[] => (worker['WORKER_ROLES'] ?? '').split(',');
+
+/** `DERMS_TEST_THROUGH_PGBOUNCER=1`: our programs go through a pooler in transaction mode, migrations and dumps past it. */
+const pooledWhenAsked = (): TestSystemOptions['front'] =>
+  process.env['DERMS_TEST_THROUGH_PGBOUNCER'] === '1' ? startPooledFront : undefined;
+
+async function startPooledFront(
+  { postgres, folder, onSpawn }: TestStack,
+  application: ApplicationLogin,
+): Promise<ProgramFront> {
+  const admin = { user: 'derms_pooler', password: postgres.password };
+  const {
+    host,
+    port,
+    process: child,
+  } = await startPgBouncer({
+    ...{ server: postgres, users: [admin, application], folder, onSpawn },
+  });
+  return {
+    env: { DB_HOST: host, DB_PORT: String(port) },
+    stop: async () => {
+      await child.stop({ graceMs: 1_000 });
+    },
+  };
 }
 
 function readyUrlsOf(ports: StackPorts, roles: readonly string[]): Record<ProgramName, readonly string[]> {

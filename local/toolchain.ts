@@ -16,10 +16,19 @@ export interface Toolchain {
   /** Only after a set-up with `--proofs`, where it could be had. */
   readonly versitygw?: InstalledTool;
   readonly promtool?: InstalledTool;
+  readonly prometheus?: InstalledTool;
+  readonly alertmanager?: InstalledTool;
+  readonly amtool?: InstalledTool;
   readonly oasdiff?: InstalledTool;
-  readonly pgbouncer?: InstalledTool;
   readonly schemathesis?: InstalledTool;
   readonly chromium?: InstalledTool;
+  readonly haproxy?: InstalledTool;
+  readonly pgbouncer?: InstalledTool;
+  readonly kustomize?: InstalledTool;
+  readonly composego?: InstalledTool;
+  readonly kubescore?: InstalledTool;
+  /** A folder of programs. */
+  readonly pythonChecks?: InstalledTool;
 }
 
 /** State of this checkout: `<root>/.local`. Works from the sources and from `dist/`. */

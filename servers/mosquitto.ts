@@ -1,11 +1,11 @@
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { startChild, type ChildProcess, type StartOptions } from './child-process';
 import { freePort, LOOPBACK, requireFree } from './free-port';
 import type { OsUser } from './os-user';
+import { reach } from './reach';
 import { untilReady } from './ready';
 import { toolEnvironment, type Tool } from './tool';
 
@@ -116,7 +116,7 @@ function writeConfiguration({
 
 /** Its users' passwords; a running broker reads them again at SIGHUP, and hangs up on who has none of them. Returns the file. */
 export const writeBrokerPasswords = (dataDir: string, users: readonly BrokerUser[]): string =>
-  writeSecret(dataDir, 'passwords', users.map(passwordLine));
+  writeSecret(dataDir, 'passwords', users.map(brokerPasswordLine));
 
 function giveTo({ uid, gid }: OsUser, folder: string): void {
   for (const name of readdirSync(folder)) chownSync(join(folder, name), uid, gid);
@@ -130,7 +130,7 @@ function writeSecret(folder: string, name: string, lines: readonly string[]): st
 }
 
 /** As `mosquitto_passwd` writes it (PBKDF2 with SHA-512), which is not on every machine that has the broker. */
-function passwordLine({ username, password }: BrokerUser): string {
+export function brokerPasswordLine({ username, password }: BrokerUser): string {
   const iterations = 101;
   const salt = randomBytes(12);
   const hash = pbkdf2Sync(password, salt, iterations, 64, 'sha512');
@@ -147,19 +147,4 @@ async function signIn(port: number, { username, password }: BrokerUser): Promise
     reconnectPeriod: 0,
   });
   await client.endAsync(true);
-}
-
-function reach(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: LOOPBACK, port, timeout: 2_000 });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', reject);
-    socket.once('timeout', () => {
-      socket.destroy();
-      reject(new Error('no answer'));
-    });
-  });
 }

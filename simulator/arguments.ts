@@ -48,6 +48,7 @@ export const USAGE = `Usage: node dist/simulator/main.js [--registry file.yaml |
   --day-offset N       which day of the simulated weather
   --seed S             the same seed gives the same fleet, weather and faults
   --secondary H:P      the broker to turn to when MQTT_HOST:MQTT_PORT does not answer
+                       (default MQTT_STANDBY_HOST:MQTT_STANDBY_PORT)
   --silent N  --disobey N  --clock-skew N  --offline N  --fault N
                        how many devices misbehave in which way
 

@@ -2,13 +2,11 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { setpointDelivery } from '../contracts/setpoint';
 import { telemetryDelivery } from '../contracts/telemetry';
 import type { Logger } from '../observability/logger';
-import { mqttCredentials, type MqttAccess } from '../tls/mqtt-identity';
+import { mqttCredentials, type BrokerAddress, type MqttAccess } from '../tls/mqtt-identity';
+import { pauseMs, type AgentTiming } from './agent-timing';
 import { Outbox, type OutgoingMessage } from './outbox';
 
-export interface BrokerAddress {
-  readonly host: string;
-  readonly port: number;
-}
+export type { BrokerAddress } from '../tls/mqtt-identity';
 
 export interface ConnectionOptions extends Omit<MqttAccess, 'host' | 'port'> {
   readonly clientId: string;
@@ -17,8 +15,7 @@ export interface ConnectionOptions extends Omit<MqttAccess, 'host' | 'port'> {
   readonly subscriptions: readonly string[];
   /** Messages kept while the broker is away. */
   readonly outboxLimit: number;
-  /** ms between attempts to connect; differs between connections, so that they do not come back in step. */
-  readonly reconnectMs: number;
+  readonly timing: AgentTiming;
   readonly log: Logger;
   readonly onMessage: (topic: string, payload: Buffer) => void;
   readonly onAcknowledged: (message: OutgoingMessage) => void;
@@ -28,9 +25,8 @@ export interface ConnectionOptions extends Omit<MqttAccess, 'host' | 'port'> {
 
 /** Unacknowledged messages of one connection; the rest waits in the outbox, where it is bounded. */
 const WINDOW = 100;
-/** A broker that hangs is noticed after one and a half times this, s. */
-const KEEPALIVE_SECONDS = 10;
 const CONNECT_TIMEOUT_MS = 3_000;
+const LOOK_EVERY_MS = 500;
 
 /**
  * One MQTT connection of a few devices, as an agent in the field keeps it: MQTT 3.1.1, QoS 1, no session at the broker
@@ -42,6 +38,13 @@ export class DeviceConnection {
   private inFlight = 0;
   private up = false;
   private onLanded: (() => void) | null = null;
+  private failedAttempts = 0;
+  private watching: NodeJS.Timeout | undefined;
+  /** Monotonic, ms: the last sign that the broker takes what we send. */
+  private lastTakenAt = 0;
+  /** Monotonic, ms: until then one of our devices has a setpoint in force; null before the first. */
+  private coveredUntil: number | null = null;
+  private lastTurnAt = -Infinity;
 
   constructor(private readonly options: ConnectionOptions) {
     this.outbox = new Outbox(options.outboxLimit);
@@ -51,11 +54,16 @@ export class DeviceConnection {
   start(): void {
     const client = connect(this.clientOptions());
     this.client = client;
+    this.watching = setInterval(() => {
+      this.watch(client);
+    }, LOOK_EVERY_MS);
     client.on('connect', () => {
+      this.lastTakenAt = performance.now();
       this.subscribe(client, this.options.subscriptions);
     });
     client.on('reconnect', () => {
-      Object.assign(client.options, this.credentials());
+      this.failedAttempts += 1;
+      Object.assign(client.options, this.credentials(), { reconnectPeriod: this.pauseMs() });
     });
     client.on('close', () => {
       this.turn(false);
@@ -81,6 +89,7 @@ export class DeviceConnection {
     const client = this.client;
     if (client === null) return;
     this.client = null;
+    clearInterval(this.watching);
     const deadline = performance.now() + withinMs;
     if (client.connected) await within(this.landed(), withinMs);
     const force = this.inFlight > 0 || !client.connected;
@@ -89,13 +98,25 @@ export class DeviceConnection {
     this.turn(false);
   }
 
+  /** One of our devices has taken a setpoint that holds for so long. */
+  noteSetpoint(validForMs: number): void {
+    this.coveredUntil = Math.max(this.coveredUntil ?? 0, performance.now() + validForMs);
+  }
+
+  /** Which of the brokers it is connected and subscribed at; null when at none. */
+  get brokerIndex(): number | null {
+    if (this.client === null || !this.up) return null;
+    const { host, port } = this.client.options;
+    return this.options.brokers.findIndex((broker) => broker.host === host && broker.port === port);
+  }
+
   /** Messages sent but not acknowledged, that wait for the broker, and that were given up because too many did. */
   get backlog(): { readonly inFlight: number; readonly waiting: number; readonly dropped: number } {
     return { inFlight: this.inFlight, waiting: this.outbox.size, dropped: this.outbox.dropped };
   }
 
   private clientOptions(): IClientOptions {
-    const { clientId, brokers, reconnectMs, tls } = this.options;
+    const { clientId, brokers, timing, tls } = this.options;
     const protocol = tls === undefined || tls === null ? 'mqtt' : 'mqtts';
     return {
       ...this.credentials(),
@@ -103,9 +124,10 @@ export class DeviceConnection {
       clientId,
       protocolVersion: 4,
       clean: true,
-      keepalive: KEEPALIVE_SECONDS,
+      keepalive: timing.keepaliveSeconds,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectPeriod: reconnectMs,
+      reconnectPeriod: this.pauseMs(),
+      reconnectOnConnackError: true,
       resubscribe: false, // done by hand, to know when it is done
     };
   }
@@ -113,6 +135,26 @@ export class DeviceConnection {
   /** Each attempt may go to another broker: whose name its certificate must carry is seen then. */
   private credentials(): IClientOptions {
     return mqttCredentials(this.options, '');
+  }
+
+  private pauseMs(): number {
+    return pauseMs(this.options.timing, this.failedAttempts);
+  }
+
+  /** Leaves a broker that answers pings and takes nothing, or through which nobody speaks to us. */
+  private watch(client: MqttClient): void {
+    if (!client.connected) return;
+    const { clientId, log, timing } = this.options;
+    const now = performance.now();
+    const takesNothing = this.inFlight > 0 && now - this.lastTakenAt > timing.acknowledgedWithinMs;
+    const silentForMs = this.coveredUntil === null ? 0 : now - this.coveredUntil;
+    const nothingComes =
+      silentForMs > timing.nothingComesMs && now - this.lastTurnAt > timing.turnAtMostEachMs * (1 + Math.random() / 4);
+    if (!takesNothing && !nothingComes) return;
+    this.lastTurnAt = now;
+    this.lastTakenAt = now;
+    log.info({ clientId, takesNothing, nothingComes }, 'an agent tries the next broker');
+    client.stream.destroy();
   }
 
   /** A refused subscription leaves the connection unready: it is tried again with the next connection. */
@@ -133,6 +175,10 @@ export class DeviceConnection {
       this.up = up;
       this.options.onUpOrDown(up);
     }
+    if (up && this.client !== null) {
+      this.failedAttempts = 0;
+      this.client.options.reconnectPeriod = this.pauseMs();
+    }
     if (up) this.drain();
   }
 
@@ -151,9 +197,11 @@ export class DeviceConnection {
   /** What is in flight when the connection breaks is sent again by the client itself once it is back: the same id, the same time. */
   private send(message: OutgoingMessage): void {
     if (this.client === null) return;
+    if (this.inFlight === 0) this.lastTakenAt = performance.now();
     this.inFlight += 1;
     this.client.publish(message.topic, message.payload, telemetryDelivery, (err) => {
       this.inFlight -= 1;
+      this.lastTakenAt = performance.now();
       if (err) this.options.log.debug({ err, clientId: this.options.clientId }, 'a message was not acknowledged');
       else this.options.onAcknowledged(message);
       if (this.inFlight === 0) this.onLanded?.();

@@ -1,4 +1,5 @@
 import type { Logger } from '../observability/logger';
+import { USUAL_TIMING, type AgentTiming } from './agent-timing';
 import { DeviceConnection, type BrokerAddress } from './device-connection';
 import type { OutgoingMessage } from './outbox';
 
@@ -7,6 +8,8 @@ interface FleetConnectionOptions {
   readonly clientId: string;
   readonly devicesPerConnection?: number;
   readonly outboxLimit?: number;
+  /** Where it differs from the usual. */
+  readonly timing?: Partial<AgentTiming>;
   readonly log: Logger;
   /** One per device; a device is its place in this list. */
   readonly setpointTopics: readonly string[];
@@ -19,8 +22,6 @@ interface FleetConnectionOptions {
 
 /** Time for what is in flight to land when the fleet stops. */
 const STOP_WITHIN_MS = 1_000;
-/** Attempts to connect are this far apart and up to twice that: a fleet does not come back in step. */
-const LEAST_RECONNECT_MS = 200;
 
 export const connectFleet = (options: FleetConnectionOptions): FleetConnections => new FleetConnections(options);
 
@@ -52,7 +53,7 @@ export class FleetConnections {
         clientId: id,
         subscriptions: index === 0 ? [profileTopic, ...topics] : topics,
         outboxLimit,
-        reconnectMs: LEAST_RECONNECT_MS + ((index * 61) % LEAST_RECONNECT_MS),
+        timing: { ...USUAL_TIMING, ...options.timing },
         onMessage: (topic, payload) => {
           this.deliver(topic, payload);
         },
@@ -98,6 +99,11 @@ export class FleetConnections {
     if (topic !== undefined) this.forDevices[Math.floor(deviceIndex / this.perConnection)]?.refresh(topic);
   }
 
+  /** A device has taken a setpoint that holds for so long. */
+  noteSetpoint(deviceIndex: number, validForMs: number): void {
+    this.forDevices[Math.floor(deviceIndex / this.perConnection)]?.noteSetpoint(validForMs);
+  }
+
   state() {
     const all = this.all();
     const sum = (of: 'inFlight' | 'waiting' | 'dropped'): number =>
@@ -108,6 +114,7 @@ export class FleetConnections {
       dropped: sum('dropped'),
       connections: all.length,
       connectionsUp: this.upCount,
+      connectionsAt: this.options.brokers.map((_, index) => all.filter((each) => each.brokerIndex === index).length),
     };
   }
 
@@ -124,7 +131,9 @@ export class FleetConnections {
   private count(up: boolean): void {
     const { brokers, log } = this.options;
     this.upCount += up ? 1 : -1;
-    const where = { mqttHost: brokers[0]?.host, mqttPort: brokers[0]?.port, connections: this.all().length };
+    const { connectionsAt } = this.state();
+    const most = brokers[connectionsAt.indexOf(Math.max(...connectionsAt))];
+    const where = { mqttHost: most?.host, mqttPort: most?.port, connections: this.all().length, connectionsAt };
     const allUp = this.upCount === this.all().length;
     if (allUp && !this.wereAllUp) {
       log.info(where, 'the fleet is connected');

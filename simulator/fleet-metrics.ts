@@ -38,6 +38,17 @@ export function registerFleetMetrics(registry: Registry, fleet: Fleet): void {
   gauge('devices', 'Simulated devices.', () => fleet.deviceIds.length);
   gauge('connections', 'MQTT connections of the fleet.', () => fleet.counts().connections);
   gauge('connections_up', 'Of these, connected and subscribed.', () => fleet.counts().connectionsUp);
+  new Gauge({
+    name: 'derms_simulator_broker_connections',
+    help: 'Connections that are up, by the broker they are at.',
+    labelNames: ['broker'],
+    registers: [registry],
+    collect() {
+      fleet.counts().connectionsAt.forEach((count, index) => {
+        this.set({ broker: index === 0 ? 'primary' : 'standby' }, count);
+      });
+    },
+  });
   total('telemetry_produced', 'Readings made.', () => fleet.counts().telemetryProduced);
   total('telemetry_acknowledged', 'Readings that the broker has accepted.', () => fleet.counts().telemetryAcknowledged);
   gauge('messages_waiting', 'Messages kept for a broker that is away.', () => fleet.counts().waiting);

@@ -20,6 +20,8 @@ export interface FleetCounts {
   readonly setpoints: Readonly<Record<SetpointOutcome, number>>;
   readonly connections: number;
   readonly connectionsUp: number;
+  /** Of those, by the broker they are at, in the order in which the brokers were given. */
+  readonly connectionsAt: readonly number[];
 }
 
 /** A reading that the broker has taken over. */

@@ -5,6 +5,7 @@ import { parseSimulationProfile, type SimulationProfile } from '../contracts/sim
 import { topics } from '../contracts/topics';
 import type { DeviceType } from '../domain/fleet';
 import type { Logger } from '../observability/logger';
+import type { AgentTiming } from './agent-timing';
 import { drawFaults, type Behaviour, type FaultCounts } from './behaviour';
 import { connectFleet, type FleetConnections } from './fleet-connections';
 import type { BrokerAddress } from './device-connection';
@@ -31,6 +32,8 @@ export interface FleetOptions {
   readonly devicesPerConnection?: number;
   /** Messages that the whole fleet keeps while the broker is away; default 50,000. */
   readonly outboxLimit?: number;
+  /** How patient its agents are with a broker, where it differs from the usual. */
+  readonly timing?: Partial<AgentTiming>;
   /** Keeps every acknowledged reading or every setpoint heard, for tests: memory grows with time. */
   readonly record?: { readonly telemetry?: boolean; readonly setpoints?: boolean };
   readonly log: Logger;
@@ -96,7 +99,7 @@ export class Fleet {
       meters: metered.length,
       profileTopic: topic.simulationProfile,
       onSetpoint: (index, payload) => {
-        this.hear(this.world.devices[index], payload);
+        this.hear(index, payload);
       },
       onProfile: (payload) => {
         this.follow(parseSimulationProfile(payload));
@@ -239,10 +242,13 @@ export class Fleet {
     };
   }
 
-  private hear(device: SimulatedDevice | undefined, payload: Buffer): void {
+  private hear(index: number, payload: Buffer): void {
+    const device = this.world.devices[index];
     if (device === undefined || device.behaviour.deaf || payload.length === 0) return; // empty: a retained one was cleared
     const setpoint = parseSetpoint(payload);
     const verdict = isRefusal(setpoint) ? 'invalid' : device.hear(setpoint, Date.now(), performance.now());
+    if (!isRefusal(setpoint) && verdict === 'taken')
+      this.connections.noteSetpoint(index, setpoint.validUntilMs - Date.now());
     this.record.heard(device.traits.deviceId, isRefusal(setpoint) ? null : setpoint, verdict);
   }
 

@@ -76,7 +76,8 @@ function fleetOptions(
   settings: SimulatorSettings,
   secrets: Secrets,
 ): Omit<FleetOptions, 'log'> {
-  const { host, port, ...identity } = brokerAccess(settings, secrets);
+  const { host, port, standby, ...identity } = brokerAccess(settings, secrets);
+  const secondary = args.secondary === undefined ? standby : addressOf(args.secondary);
   return {
     registry: registryOf(args),
     simulation: {
@@ -93,7 +94,7 @@ function fleetOptions(
       offline: args.offline,
       fault: args.fault,
     },
-    brokers: [{ host, port }, ...(args.secondary === undefined ? [] : [addressOf(args.secondary)])],
+    brokers: [{ host, port }, ...(secondary === null ? [] : [secondary])],
     ...identity,
     topicPrefix: settings.MQTT_TOPIC_PREFIX,
     clientId: `derms-simulator-${settings.INSTANCE_ID}`,

@@ -3,10 +3,13 @@ import type { SecureContextOptions } from 'node:tls';
 import type { IClientOptions } from 'mqtt';
 import { OLDEST_TLS, type ClientTls } from './client-tls';
 
-/** How a broker is reached, and as whom. */
-export interface MqttAccess {
+export interface BrokerAddress {
   readonly host: string;
   readonly port: number;
+}
+
+/** How a broker is reached, and as whom. */
+export interface MqttAccess extends BrokerAddress {
   readonly username?: string | undefined;
   /** A function is asked for each attempt to connect: the password may have changed. */
   readonly password?: string | (() => string | undefined) | undefined;
@@ -17,6 +20,7 @@ export interface MqttAccess {
 /** As mqtt.js takes it, with password and certificates as they are now. */
 export const mqttIdentity = ({ host, port, ...credentials }: MqttAccess): IClientOptions => ({
   host,
+  hostname: host, // what mqtt.js dials, and keeps from its first attempt
   port,
   ...mqttCredentials(credentials, host),
 });
@@ -40,7 +44,8 @@ function tlsOf(tls: ClientTls, host: string): IClientOptions & Pick<SecureContex
     ...tls.material(),
     minVersion: OLDEST_TLS,
     rejectUnauthorized: tls.verify,
-    // An address is no name to ask for (RFC 6066); the certificate is held against it all the same.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
+    // An address is no name to ask for (RFC 6066); the certificate is held against it all the same. Empty rather than
+    // left out: the attempt before this one may have gone to a name.
+    servername: isIP(name) === 0 ? name : '',
   };
 }

@@ -48,7 +48,7 @@ export function withControlMetrics(activities: ControlActivities, registry: Regi
       try {
         const answer = await activities.planCycle(input);
         cycles.inc({ outcome: answer.outcome });
-        if (answer.missedTicks > 0) missed.inc({ feeder: input.rootFeederId }, answer.missedTicks);
+        missed.inc({ feeder: input.rootFeederId }, answer.missedTicks); // 0 too: the series is there before it is needed
         if (answer.outcome === 'publish') begun.set(input.rootFeederId, startedAt);
         else cycleSeconds.observe((performance.now() - startedAt) / 1000);
         return answer;

@@ -67,3 +67,19 @@ export function guardAgainstEmergencyStop({ latch, adopt, clear, log }: Emergenc
     },
   };
 }
+
+/** The guard of one broker. */
+export interface BrokerGuard {
+  readonly guard: EmergencyGuard;
+  /** A broker that is away is published nothing, and what it may hold keeps nothing back at the other one. */
+  readonly isPublishedTo: () => boolean;
+}
+
+/** Why a plan made under this stop (null: under none) may not be published at the brokers that are there; null when it may. */
+export function objectionOfAny(guards: readonly BrokerGuard[], emergencyStopId: string | null): string | null {
+  for (const { guard, isPublishedTo } of guards) {
+    const objection = isPublishedTo() ? guard.objection(emergencyStopId) : null;
+    if (objection !== null) return objection;
+  }
+  return null;
+}

@@ -8,15 +8,16 @@ import { Counter, createRegistry, Gauge } from '../observability/metrics';
 import { startProbeServer } from '../observability/probe-server';
 import { ShutdownList } from '../observability/shutdown';
 import { AGENT_SETTINGS } from './agent-settings';
+import { portOfRole } from './role-ports';
 
 type Role = Settings['WORKER_ROLES'][number];
 type WorkerSettings = Pick<Settings, (typeof AGENT_SETTINGS)[number]>;
 
 /**
  * Forks one child process per role and restarts one that dies: roles never share a process, so that neither a burst of
- * telemetry nor a backup delays a control cycle. Ports: ours first, then those of the roles in this order.
+ * telemetry nor a backup delays a control cycle.
  */
-const PORT_ORDER: readonly Role[] = ['control', 'jobs', 'ingest', 'broker-agent'];
+
 /** Roles get this long to stop before they are killed, ms. */
 const ROLE_STOP_MS = 9_000;
 const FIRST_PAUSE_MS = 500;
@@ -125,12 +126,10 @@ function keepRole(role: Role, settings: WorkerSettings, log: Logger, metrics: Ro
   };
 }
 
-/** Port 0 (any free one) stays 0. */
-function portsOf(role: Role, settings: WorkerSettings): Record<string, string> {
-  const offset = PORT_ORDER.indexOf(role) + 1;
-  const after = (port: number): string => String(port === 0 ? 0 : port + offset);
-  return { METRICS_PORT: after(settings.METRICS_PORT), TEMPORAL_METRICS_PORT: after(settings.TEMPORAL_METRICS_PORT) };
-}
+const portsOf = (role: Role, settings: WorkerSettings): Record<string, string> => ({
+  METRICS_PORT: String(portOfRole(settings.METRICS_PORT, role)),
+  TEMPORAL_METRICS_PORT: String(portOfRole(settings.TEMPORAL_METRICS_PORT, role)),
+});
 
 main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -1,4 +1,4 @@
-import { dispatchShortfalls } from '../domain/dispatch-shortfall';
+import { dispatchShortfalls, undeliveredKw } from '../domain/dispatch-shortfall';
 import type { TreeSnapshot } from '../domain/fleet';
 import type { TreePlan } from '../domain/plan';
 import { Counter, Gauge, type Registry } from '../observability/metrics';
@@ -59,17 +59,57 @@ export function observePlans(registry: Registry, monotonicMs: () => number): Pla
   gauge('derms_not_following_devices', 'Devices of the tree that do not follow their setpoints.', ({ plan }, root) => [
     [root, plan.notFollowingDevices.length],
   ]);
-  gauge('derms_dispatch_shortfall_kw', 'What dispatches ask of a feeder and the plan cannot place.', ({ tree, plan }) =>
-    dispatchShortfalls(tree.dispatches, plan).map(({ feederId, shortfallKw }) => [feederId, shortfallKw]),
+  gauge(
+    'derms_feeder_flow_kw',
+    'Metered flow of a feeder at its last plan, import positive; none without a fresh meter.',
+    ({ plan }) =>
+      plan.nodes.flatMap(({ feederId, measuredKw }) => (measuredKw === null ? [] : [[feederId, measuredKw]])),
+  );
+  gauge('derms_feeder_upper_limit_kw', 'Most that a feeder may import now: the tightest of all limits.', ({ plan }) =>
+    plan.nodes.map(({ feederId, high }) => [feederId, high.kw]),
+  );
+  gauge(
+    'derms_feeder_lower_limit_kw',
+    'The same for export: the flow must not be below this, which is negative or 0.',
+    ({ plan }) => plan.nodes.map(({ feederId, low }) => [feederId, low.kw]),
+  );
+  gauge('derms_meter_stale', '1 while the meter of a feeder is stale: its worst hour counts.', ({ plan }) =>
+    plan.nodes.map(({ feederId, meterStale }) => [feederId, meterStale ? 1 : 0]),
+  );
+  gauge('derms_dispatches_in_force', 'Dispatches in force at a feeder.', ({ tree, plan }) =>
+    plan.nodes.map(({ feederId }) => [
+      feederId,
+      tree.dispatches.filter((dispatch) => dispatch.feederId === feederId).length,
+    ]),
+  );
+  gauge(
+    'derms_dispatch_undelivered_kw',
+    'How far the meter of a feeder is off what the dispatches in force there ask, added up; 0 without a dispatch.',
+    ({ tree, plan }) => [
+      ...plan.nodes.map(({ feederId }): [string, number] => [feederId, 0]),
+      ...tree.dispatches.map((dispatch): [string, number] => [dispatch.feederId, undeliveredKw(dispatch, plan) ?? 0]),
+    ],
+  );
+  gauge(
+    'derms_dispatch_shortfall_kw',
+    'What dispatches ask of a feeder and the plan cannot place.',
+    ({ tree, plan }) => [
+      ...plan.nodes.map(({ feederId }): [string, number] => [feederId, 0]),
+      ...dispatchShortfalls(tree.dispatches, plan).map(({ feederId, shortfallKw }): [string, number] => [
+        feederId,
+        shortfallKw,
+      ]),
+    ],
   );
   return (rootFeederId, tree, plan) => {
     const untilMs = monotonicMs() + FRESH_INTERVALS * tree.settings.intervalSeconds * 1000;
     latest.set(rootFeederId, { tree, plan, untilMs });
     for (const { feederId, missingKw, ...node } of plan.nodes) {
       const over = overKw(node);
-      if (over !== null && over.import > 0) broken.inc({ feeder: feederId, side: 'import' });
-      if (over !== null && over.export > 0) broken.inc({ feeder: feederId, side: 'export' });
-      if (missingKw > 0) infeasible.inc({ feeder: feederId });
+      // Counted from 0 on, so that the first one is seen as an increase.
+      for (const side of ['import', 'export'] as const)
+        broken.inc({ feeder: feederId, side }, over !== null && over[side] > 0 ? 1 : 0);
+      infeasible.inc({ feeder: feederId }, missingKw > 0 ? 1 : 0);
     }
   };
 }

@@ -14,7 +14,7 @@ import { chooseBackup, findBackups } from '../backups/restore/find-backups';
 import { askQuarantinedApi } from '../backups/restore/quarantined-api';
 import { runDrill, type DrillPorts } from '../backups/restore/run-drill';
 import { serverIdentity, type LiveSystem } from '../backups/restore/target-server';
-import { accessOf } from '../backups/restore/target-url';
+import { accessOf } from '../config/postgres-url';
 import type { BackupVault } from '../backups/vault';
 
 /** Of the same build as this process. */

@@ -9,22 +9,27 @@ import type { ScheduleRecords } from './schedule-records';
 const LOOK_EVERY_MS = 10_000;
 const CALL_TIMEOUT_MS = 5_000;
 
+export interface ScheduleKeeping {
+  readonly client: Client;
+  /** Makes what an empty Temporal server lacks besides schedules. */
+  readonly prepare: () => Promise<void>;
+  readonly jobs: readonly JobScheduleWanted[];
+  readonly records: ScheduleRecords;
+  readonly log: Logger;
+}
+
 /**
  * Makes the schedules at start-up and whenever they have gone, and runs the supervisor then, so that loops and open
  * dispatches come back with an empty Temporal server. What it declares, and which schedules it sees paused, is written
  * down: that is what every tick is held against. Returns what stops it.
  */
-export function keepSchedules(
-  client: Client,
-  jobs: readonly JobScheduleWanted[],
-  records: ScheduleRecords,
-  log: Logger,
-): () => void {
+export function keepSchedules({ client, prepare, jobs, records, log }: ScheduleKeeping): () => void {
   let trigger = true;
   let reported = false;
   const control = createScheduleControl(client);
   const look = async (): Promise<void> => {
     try {
+      await prepare();
       const pauses = await records.declare(jobs); // before Temporal makes its first tick
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, async () => {
         const touched = await ensureSchedules(client, jobs, pauses);

@@ -53,7 +53,7 @@ async function engage({ db, broker, log }: EmergencyStopParts, order: EngageOrde
     ),
     fleet.first.then(
       (report) => ({ ...report, failure: null }),
-      (error: unknown) => ({ told: 0, untold: [], failure: textOf(error) }),
+      (error: unknown) => ({ told: 0, untold: [], missed: [], failure: textOf(error) }),
     ),
   ]);
   log.warn({ stopId: written.stopId, safeState, reason, user: actor.user, told: told.told }, 'emergency stop');
@@ -86,8 +86,9 @@ async function write(
 /** Devices that are heard of after the answer: on record in the log. */
 function tellTheRest(fleet: FleetStop, stopId: string, log: Logger): void {
   fleet.done.then(
-    ({ told, untold }) => {
+    ({ told, untold, missed }) => {
       log.info({ stopId, told, untold }, 'emergency stop: the devices were told');
+      if (missed.length > 0) log.warn({ stopId, missed }, 'emergency stop: a broker was not there to hold it');
     },
     (err: unknown) => {
       log.error({ err, stopId }, 'emergency stop: the broker did not take all of it');

@@ -53,4 +53,6 @@ export interface FleetStopReport {
   readonly told: number;
   /** Ids of devices that the broker has no safe setpoint of. */
   readonly untold: readonly string[];
+  /** Brokers (`host:port`) that were not there: the loops tell their devices when they are back. */
+  readonly missed: readonly string[];
 }

@@ -1,5 +1,5 @@
-import { Gauge, type Registry } from '../../observability/metrics';
-import type { Dependency, HealthMonitor } from './monitor';
+import { Counter, Gauge, type Registry } from '../../observability/metrics';
+import type { Dependency, HealthMonitor, LoopState, LoopTicks } from './monitor';
 
 const UP: Readonly<Record<Dependency, { readonly name: string; readonly help: string }>> = {
   database: { name: 'derms_db_up', help: '1 while PostgreSQL answers this process.' },
@@ -7,8 +7,15 @@ const UP: Readonly<Record<Dependency, { readonly name: string; readonly help: st
   temporal: { name: 'derms_temporal_up', help: '1 while Temporal answers this process.' },
 };
 
-/** The gauges that alerts stand on, there from the first scrape and read from the monitor at each. */
-export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor): void {
+/**
+ * The gauges that alerts stand on, there from the first scrape and read from the monitor at each. `isBrokerUnbroken`
+ * shows a lost broker at once, also when the standby takes its place before the monitor looks again.
+ */
+export function registerHealthMetrics(
+  registry: Registry,
+  monitor: HealthMonitor,
+  isBrokerUnbroken: () => boolean = () => true,
+): void {
   const registers = [registry];
   for (const [dependency, { name, help }] of Object.entries(UP) as [Dependency, (typeof UP)[Dependency]][]) {
     new Gauge({
@@ -16,7 +23,8 @@ export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor
       help,
       registers,
       collect() {
-        this.set(monitor.dependency(dependency).up ? 1 : 0);
+        const up = monitor.dependency(dependency).up && (dependency !== 'broker' || isBrokerUnbroken());
+        this.set(up ? 1 : 0);
       },
     });
   }
@@ -48,14 +56,53 @@ export function registerHealthMetrics(registry: Registry, monitor: HealthMonitor
       }
     },
   });
-  new Gauge({
-    name: 'derms_control_loop_offline_devices',
-    help: 'Devices below the feeder that are offline.',
-    labelNames: ['feeder'],
-    registers,
+  const perLoop = (name: string, help: string, of: (loop: LoopState) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['feeder'],
+      registers,
+      collect() {
+        this.reset();
+        for (const loop of monitor.loops()) this.set({ feeder: loop.rootFeederId }, of(loop));
+      },
+    });
+  };
+  perLoop('derms_control_loop_devices', 'Enabled devices below the feeder.', ({ devices }) => devices);
+  perLoop('derms_control_loop_offline_devices', 'Devices below the feeder that are offline.', ({ offline }) => offline);
+  perLoop(
+    'derms_control_loop_stale_devices',
+    'Devices below the feeder whose last sample is stale, and that are not offline yet.',
+    ({ stale }) => stale,
+  );
+  registerTicks(registry, monitor);
+}
+
+const TICK_OUTCOMES: readonly { readonly outcome: string; readonly of: (ticks: LoopTicks) => number }[] = [
+  { outcome: 'on-time', of: ({ onTime }) => onTime },
+  { outcome: 'late', of: ({ late }) => late },
+  { outcome: 'missed', of: ({ missed }) => missed },
+];
+
+/** What the service level of the loops is measured by. A counter never falls, also when a guess was one too high. */
+function registerTicks(registry: Registry, monitor: Pick<HealthMonitor, 'loops'>): void {
+  const highest = new Map<string, number>();
+  new Counter({
+    name: 'derms_control_ticks_total',
+    help: 'Nominal ticks of a control loop: done within one interval (on-time), later or never published (late), not planned (missed).',
+    labelNames: ['feeder', 'outcome'],
+    registers: [registry],
     collect() {
       this.reset();
-      for (const { rootFeederId, offline } of monitor.loops()) this.set({ feeder: rootFeederId }, offline);
+      for (const { rootFeederId: feeder, ticks } of monitor.loops()) {
+        if (ticks === null) continue;
+        for (const { outcome, of } of TICK_OUTCOMES) {
+          const key = JSON.stringify([feeder, outcome]);
+          const count = Math.max(highest.get(key) ?? 0, of(ticks));
+          highest.set(key, count);
+          this.inc({ feeder, outcome }, count);
+        }
+      }
     },
   });
 }

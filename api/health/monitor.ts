@@ -3,7 +3,7 @@ import type { DeviceCounts } from '../../db/devices';
 import type { EmergencyStopRecord } from '../../db/emergency-stops';
 import type { Quarantine } from '../../db/quarantine';
 import type { Logger } from '../../observability/logger';
-import { isLoopOk } from './loop-health';
+import { isLoopOk, loopTicks } from './loop-health';
 import { keepSampling, type SampleResult } from './sampling';
 
 export const DEPENDENCIES = ['database', 'broker', 'temporal'] as const;
@@ -44,10 +44,21 @@ export interface LoopState {
   /** null while no cycle has finished, or when that cannot be read. */
   readonly lastCycleAgeSeconds: number | null;
   readonly ok: boolean;
+  /** What became of its nominal ticks, of all time; null while it has never planned. */
+  readonly ticks: LoopTicks | null;
+  /** Enabled devices of the tree. */
+  readonly devices: number;
   readonly offline: number;
   readonly stale: number;
   readonly notFollowing: number;
   readonly offlineDevices: readonly string[];
+}
+
+export interface LoopTicks {
+  readonly onTime: number;
+  readonly late: number;
+  /** Those that have passed since the last plan included, while nobody plans. */
+  readonly missed: number;
 }
 
 /** Everything is in memory: reading never waits for anybody. */
@@ -68,9 +79,18 @@ export interface HealthMonitor {
   schemaFault(): string | null;
 }
 
-/** Bound of every probe (design section 10). */
+/** Bound of every probe. */
 const PROBE_MS = 2_000;
 const DEPENDENCY_EVERY_MS = 1_000;
+/**
+ * A database whose pooler makes us wait does not answer either: the outage of a failover, some two seconds, must be on
+ * the page.
+ */
+const PROBING: Readonly<Record<Dependency, { readonly withinMs: number; readonly everyMs: number }>> = {
+  database: { withinMs: 1_000, everyMs: 500 },
+  broker: { withinMs: PROBE_MS, everyMs: DEPENDENCY_EVERY_MS },
+  temporal: { withinMs: PROBE_MS, everyMs: DEPENDENCY_EVERY_MS },
+};
 const FLEET_EVERY_MS = 2_000;
 /** Older pictures of the fleet count as unreadable. */
 const FLEET_FRESH_MS = 10_000;
@@ -111,8 +131,7 @@ export function createHealthMonitor(
         ...DEPENDENCIES.map((name) =>
           keepSampling({
             look: probes.dependencies[name],
-            withinMs: PROBE_MS,
-            everyMs: DEPENDENCY_EVERY_MS,
+            ...PROBING[name],
             onResult: onDependency(name),
           }),
         ),
@@ -153,6 +172,8 @@ function loopStates(sample: FleetSample, elapsedSeconds: number, readable: boole
       intervalSeconds: loop.intervalSeconds,
       lastCycleAgeSeconds: readable ? ageSeconds : null,
       ok: readable && isLoopOk(loop, ageSeconds),
+      ticks: loop.last === null ? null : loopTicks(loop, loop.last, elapsedSeconds),
+      devices: sum(({ total }) => total),
       offline: sum(({ offline }) => offline),
       stale: sum(({ stale }) => stale),
       notFollowing: sum(({ notFollowing }) => notFollowing),

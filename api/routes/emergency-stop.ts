@@ -61,6 +61,7 @@ export const emergencyStopRoutes: readonly Route[] = [
       'administrator lifts it. Limits are not looked at. Safe to repeat.',
     worksWhileQuarantined: true,
     neverLimited: true,
+    worksWithoutDatabase: true,
     body: z.strictObject({ safeState: safeStateSchema, reason: textField(500) }),
     answers: {
       200: {

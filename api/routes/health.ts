@@ -13,6 +13,7 @@ export const healthRoutes: readonly Route[] = [
     description: 'Always 200 and at once, from what was seen last: also while a dependency hangs.',
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
+    worksWithoutDatabase: true,
     handle: (_input, { health, jobs, settings, authentication, secrets }) => {
       const others = [...staleJobs(jobs), ...authentication.problems(), ...secrets.problems()];
       return Promise.resolve(answer(200, healthReport(health, settings, others)));
@@ -32,6 +33,7 @@ export const healthRoutes: readonly Route[] = [
       503: { description: 'Not ready.', schema: z.strictObject({ ready: z.literal(false), missing: z.string() }) },
     },
     errors: [],
+    worksWithoutDatabase: true,
     handle: (_input, { health, stopping }) => {
       const missing = stopping() ? 'the process is stopping' : health.schemaFault();
       return Promise.resolve(

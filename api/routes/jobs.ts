@@ -73,6 +73,7 @@ export const jobRoutes: readonly Route[] = [
     body: z.record(z.string(), z.unknown()),
     answers: started,
     errors: [...errors],
+    needsTemporal: true,
     waitsMs: ({ headers }) => (headers.prefer ?? 0) * 1_000,
     audit: { action: 'job.start', subject: ({ params }) => params.jobName },
     handle: ({ params: { jobName }, headers, body, actor }, ports) =>
@@ -89,6 +90,7 @@ export const jobRoutes: readonly Route[] = [
     headers: startHeaders,
     answers: started,
     errors: ['RUN_NOT_FOUND', ...errors],
+    needsTemporal: true,
     waitsMs: ({ headers }) => (headers.prefer ?? 0) * 1_000,
     audit: { action: 'job.start', subject: ({ params }) => params.runId },
     handle: async ({ params: { runId }, headers, actor }, ports) => {

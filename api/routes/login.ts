@@ -28,6 +28,7 @@ export const loginRoutes: readonly Route[] = [
     tag: 'Login',
     summary: 'Log in with user and password',
     worksWhileQuarantined: true,
+    worksWithoutDatabase: true,
     body: credentials,
     answers: { 200: { description: 'An access token.', schema: session } },
     errors: ['UNAUTHENTICATED', 'TOO_MANY_REQUESTS'],

@@ -1,17 +1,10 @@
+import type { PostgresLogin } from '../../config/postgres-url';
 import type { PostgresTools } from '../../servers/tool';
 import { OLDEST_TLS, type ClientTls } from '../../tls/client-tls';
 import { bareEnvironment, postgresTool } from './programs';
 
 /** How a role reaches one database, straight and not through a pooler: dumps and snapshots need a session. */
-export interface PostgresAccess {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-  /** Left out or null: in plain. */
-  readonly tls?: ClientTls | null;
-}
+export type PostgresAccess = PostgresLogin;
 
 /** What one run calls itself on the server, so that a later attempt finds what an earlier one left there. */
 export const applicationNameOf = (runId: string): string => `derms-backup ${runId}`;

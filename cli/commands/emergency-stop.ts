@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { stopFleet, ZERO_VALID_SECONDS, type FleetStopReport } from '../../broker/fleet-stop';
+import { brokersOf } from '../../broker/pair';
 import { BROKER_SETTINGS, brokerAccess } from '../../config/connections';
 import { loadSomeSettings } from '../../config/load';
 import { Secrets } from '../../config/secrets';
@@ -51,12 +52,17 @@ export const emergencyStop: Command = async (argv, context) => {
   );
   const first = await fleet.first.catch((cause: unknown) => {
     throw new CommandFailure(
-      `Nothing was stopped: ${cause instanceof Error ? cause.message : String(cause)} (broker ${broker.host}:${String(broker.port)})`,
+      `Nothing was stopped: ${cause instanceof Error ? cause.message : String(cause)} (broker ${brokersOf({
+        ...broker,
+        clientId: '',
+      })
+        .map(({ host, port }) => `${host}:${String(port)}`)
+        .join(', ')})`,
       2,
       { cause },
     );
   });
-  context.print(`EMERGENCY STOP (${safeState}), id ${stop.stopId}: the broker holds it, no worker publishes anything else.
+  context.print(`EMERGENCY STOP (${safeState}), id ${stop.stopId}: the broker holds it, no worker publishes anything else.${missed(first)}
 ${devices(first.told)} told. Listening ${String(listenSeconds)} s for others …`);
   const all = await fleet.done;
   context.print(`${devices(all.told)} told in all.${untold(all)}
@@ -69,6 +75,11 @@ const untold = ({ untold: ids }: FleetStopReport): string =>
   ids.length === 0
     ? ''
     : `\nNOT TOLD, the broker did not acknowledge: ${ids.slice(0, MOST_NAMED).join(', ')}${ids.length > MOST_NAMED ? ` and ${String(ids.length - MOST_NAMED)} more` : ''}`;
+
+const missed = ({ missed: names }: FleetStopReport): string =>
+  names.length === 0
+    ? ''
+    : `\n${names.join(', ')} did not answer and does NOT hold it: run this again when it is back, unless the database has the stop by then.`;
 
 const record = z.looseObject({
   safeState: z.string(),

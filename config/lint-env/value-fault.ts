@@ -6,6 +6,8 @@ import { SECRET_VALUE } from '../secret-patterns';
 const SECRET_NAME = /(PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|SECRET|TOKEN|KEY|KEYS|AUTH_USERS|CREDENTIALS)$/;
 /** `${NAME}`, `${NAME:?say what}`, `$(NAME)`: taken from elsewhere when it is used. */
 const TAKEN_FROM_ELSEWHERE = /^\$(\w+|\{\w+(:?\?[^}]*)?\}|\(\w+\))$/;
+/** Where the file of a key is mounted: Temporal's `TEMPORAL_TLS_SERVER_KEY` is a path. */
+const FILE_OF_A_KEY = /^\/[\w./-]+\.(key|pem)$/;
 const WITH_DEFAULT = /^\$\{\w+:?-(.*)\}$/;
 
 export function isSecretName(name: string): boolean {
@@ -15,7 +17,7 @@ export function isSecretName(name: string): boolean {
 
 /** What is wrong with giving a secret this value in a file that is committed; null: it is taken from elsewhere, or empty. */
 export function secretValueFault(value: string): string | null {
-  if (value === '' || TAKEN_FROM_ELSEWHERE.test(value)) return null;
+  if (value === '' || TAKEN_FROM_ELSEWHERE.test(value) || FILE_OF_A_KEY.test(value)) return null;
   const [, fallback] = WITH_DEFAULT.exec(value) ?? [];
   if (fallback === '') return null;
   if (fallback !== undefined) return 'has a default, which somebody will run with: use ${NAME:?}';

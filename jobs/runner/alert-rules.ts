@@ -3,9 +3,11 @@ import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids
 import { DEPLOYMENT_KINDS, inDeployment, type JobAlert, type JobCatalogue, type JobDeclaration } from './declaration';
 import { promiseText } from './promise-text';
 
-const HEAD = `# Alerts of jobs. Written by \`npm run docs:jobs\` from the declarations in jobs/; change them there.
+const HEAD = `# All alerts and recording rules: the one file that a Prometheus loads. Written by \`npm run docs:alerts\` from rules/*.yml
+# beside it and from the declarations in jobs/; change them there.
 # Where the runbooks are served: set \`runbooks\` among global.external_labels of Prometheus. Without it links are paths
 # of the repository.
+groups:
 `;
 const RUNBOOKS = '{{ or $externalLabels.runbooks "docs/runbooks" }}';
 
@@ -22,9 +24,22 @@ export interface RuleGroup {
   readonly rules: readonly AlertRule[];
 }
 
-/** The text of deploy/prometheus/jobs.yml. */
-export const alertRulesFile = (jobs: JobCatalogue): string =>
-  `${HEAD}${stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true })}`;
+/**
+ * The text of deploy/prometheus/alerts.yml.
+ *
+ * @param handWritten texts of deploy/prometheus/rules/*.yml, each with nothing but comments before its `groups:`.
+ */
+export function alertRulesFile(jobs: JobCatalogue, handWritten: readonly string[]): string {
+  const ofJobs = stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true });
+  return HEAD + [...handWritten, `# Of jobs, from their declarations.\n${ofJobs}`].map(withoutKey).join('');
+}
+
+/** What stands under `groups:`, under the comment that stood before it. */
+function withoutKey(text: string): string {
+  const [head = '', groups] = text.split(/^groups:\n/m);
+  if (groups === undefined) throw new Error(`a file of rules without a line \`groups:\`: ${head.slice(0, 80)}`);
+  return `${head.replace(/^(?=.)/gm, '  ')}${groups}`;
+}
 
 /** A group for each job, and one for what holds for all of them. */
 export const alertGroups = (jobs: JobCatalogue): RuleGroup[] => [
@@ -58,7 +73,10 @@ const missedTicks = ({ name }: JobDeclaration): AlertRule => ({
   alert: 'DermsJobMissedTicks',
   expr: missedIn(jobScheduleId(name)),
   labels: { severity: 'warning', job: name },
-  annotations: annotate(`{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`, 'schedules.md'),
+  annotations: annotate(
+    `{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`,
+    'alerts/job-missed-ticks.md',
+  ),
 });
 
 const failed = ({ name, runbook }: JobDeclaration): AlertRule => ({
@@ -82,7 +100,7 @@ const supervisorMissed: AlertRule = {
   labels: { severity: 'warning' },
   annotations: annotate(
     'The supervisor of the control loops has not done its work in {{ $value | printf "%.0f" }} minutes.',
-    'schedules.md',
+    'alerts/supervisor-missed-ticks.md',
   ),
 };
 
@@ -91,7 +109,7 @@ const unaccounted: AlertRule = {
   expr: 'max by (schedule) (derms_schedule_ticks_unaccounted) > 0',
   for: '15m',
   labels: { severity: 'warning' },
-  annotations: annotate('Nobody knows what became of ticks of {{ $labels.schedule }}.', 'tick-audit.md'),
+  annotations: annotate('Nobody knows what became of ticks of {{ $labels.schedule }}.', 'alerts/ticks-unaccounted.md'),
 };
 
 const waiting: AlertRule = {
@@ -101,7 +119,7 @@ const waiting: AlertRule = {
   labels: { severity: 'warning' },
   annotations: annotate(
     'Runs wait for a worker of queue {{ $labels.queue }} for {{ $value | humanizeDuration }}.',
-    'schedules.md',
+    'alerts/job-runs-wait.md',
   ),
 };
 

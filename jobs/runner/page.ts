@@ -12,7 +12,7 @@ const HEAD = `# Jobs
 What runs by itself or when somebody asks, each declared in one file of \`jobs/\`. Times are UTC. \`JOB_SCHEDULES\` sets other times,
 or \`off\`; \`JOB_FRESHNESS_HOURS\` other promises. A tick that could not start runs late within its catch-up window; after that it is missed, counted, and has an alert.
 
-Written by \`npm run docs:jobs\` from the declarations, as is \`deploy/prometheus/jobs.yml\`.
+Written by \`npm run docs:jobs\` from the declarations, as are the alerts of jobs in \`deploy/prometheus/alerts.yml\`.
 
 | Job | For | Runs | At a time | Promise | When it breaks |
 | --- | --- | --- | --- | --- | --- |

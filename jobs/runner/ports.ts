@@ -4,8 +4,11 @@ import type { DumpManifest } from '../../backups/manifest-schema';
 import type { MqttBackupPorts } from '../../backups/mqtt/backup-ports';
 import type { DrillReport, DrillTargets } from '../../backups/restore/drill-report';
 import type { DrillOrder } from '../../backups/restore/run-drill';
+import type { DrillName } from '../../domain/drills';
 import type { SecretAges } from '../../domain/secret-age';
 import type { TickOutcome } from '../../domain/tick-accounting';
+import type { DrillReport as FailoverReport } from '../../drills/drill';
+import type { DrillOrder as FailoverOrder } from '../../drills/run-drill';
 import type { LiveSystem } from '../../backups/restore/target-server';
 
 /** What the jobs stand on; `worker/roles/jobs.ts` joins it to the real things. Each job takes what it needs. */
@@ -30,11 +33,21 @@ export interface JobPorts {
   /** A sentence where this deployment cannot keep heads of the audit chain: what it lacks. */
   readonly auditChain: AuditChainPort | string;
   readonly secrets: SecretsPort;
+  /** By drill; a sentence where this deployment lacks something for it. */
+  readonly drills: Readonly<Record<DrillName, DrillPort | string>>;
 }
 
 export interface SecretsPort {
   /** How old everything is that any process tells of; forgets what processes told that are gone, and says how many. */
   check(): Promise<SecretAges & { readonly forgotten: number }>;
+}
+
+/** Breaks a part on purpose and measures what comes of it. */
+export interface DrillPort {
+  /** Keeps the report too. Rejects with `DrillRefused` when it must not begin. */
+  run(order: FailoverOrder & { readonly scenario: string }): Promise<FailoverReport>;
+  /** Undoes what a run that was cut short may have left. */
+  recover(runId: string): Promise<void>;
 }
 
 export interface AuditChainPort {

@@ -6,7 +6,7 @@ import { run, tail } from './run.mjs';
 const POLICY = '/usr/sbin/policy-rc.d';
 const CLUSTER_FOLDER = '/etc/postgresql-common/createcluster.d';
 const CLUSTER = `${CLUSTER_FOLDER}/derms-setup.conf`;
-const SERVICES = ['postgresql', 'mosquitto', 'prometheus', 'pgbouncer'];
+const SERVICES = ['postgresql', 'mosquitto', 'prometheus', 'prometheus-alertmanager', 'haproxy', 'pgbouncer'];
 
 /** Installs packages as root; refreshes the package lists when they are absent or outdated. */
 export async function aptInstall(packages, say) {

@@ -1,8 +1,19 @@
+import { composeGo, kubeScore, kustomize, pythonChecks } from './deploy-checks.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { oasdiff } from './oasdiff.mjs';
 import { postgresTools } from './postgres-tools.mjs';
 import { schemathesis } from './schemathesis.mjs';
-import { chromium, mosquitto, pgbouncer, promtool, zstd } from './single-programs.mjs';
+import {
+  alertmanager,
+  amtool,
+  chromium,
+  haproxy,
+  mosquitto,
+  pgbouncer,
+  prometheus,
+  promtool,
+  zstd,
+} from './single-programs.mjs';
 import { temporalCli } from './temporal-cli.mjs';
 import { versitygw } from './versitygw.mjs';
 
@@ -10,7 +21,22 @@ import { versitygw } from './versitygw.mjs';
 export const components = [npmPackages, postgresTools, mosquitto, zstd, temporalCli];
 
 /** What `npm run test:proofs` needs besides. Where one cannot be had, its proofs fail and say so; the others run. */
-export const proofComponents = [versitygw, promtool, oasdiff, pgbouncer, schemathesis, chromium];
+export const proofComponents = [
+  versitygw,
+  promtool,
+  prometheus,
+  alertmanager,
+  amtool,
+  oasdiff,
+  haproxy,
+  pgbouncer,
+  schemathesis,
+  chromium,
+  kustomize,
+  composeGo,
+  kubeScore,
+  pythonChecks,
+];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {

@@ -49,6 +49,17 @@ export const chromium = singleProgram({
   asks: 'the browser Chromium',
 });
 
+/** HAProxy leads to the primary: proofs of failover run it with the configuration that we ship. */
+export const haproxy = singleProgram({
+  name: 'HAProxy',
+  key: 'haproxy',
+  program: 'haproxy',
+  versionArgs: ['-v'],
+  version: /version (2\.[6-9][.\w-]*|[3-9]\.[.\w-]+)/,
+  packages: { debian: ['haproxy'], brew: ['haproxy'] },
+  asks: 'HAProxy 2.6 or newer',
+});
+
 /** PgBouncer: what `DB_HOST` names in production. */
 export const pgbouncer = singleProgram({
   name: 'PgBouncer',
@@ -60,13 +71,49 @@ export const pgbouncer = singleProgram({
   asks: 'PgBouncer 1.18 or newer',
 });
 
-function singleProgram({ name, key, program, versionArgs, version, packages, asks }) {
+/** Prometheus itself, of the same package: scrapes a real system and judges the alerts. */
+export const prometheus = singleProgram({
+  name: 'Prometheus',
+  key: 'prometheus',
+  program: 'prometheus',
+  versionArgs: ['--version'],
+  version: /prometheus, version (\d+\.[.\w+]+)/,
+  packages: { debian: ['prometheus'], brew: ['prometheus'] },
+  asks: 'Prometheus',
+});
+
+/** Alertmanager: who is told of what, and what is kept quiet meanwhile. Debian gives its program a longer name. */
+export const alertmanager = singleProgram({
+  name: 'Alertmanager',
+  key: 'alertmanager',
+  program: 'prometheus-alertmanager',
+  alias: 'alertmanager',
+  versionArgs: ['--version'],
+  version: /alertmanager, version (\d+\.[.\w+]+)/,
+  packages: { debian: ['prometheus-alertmanager'], brew: ['alertmanager'] },
+  asks: 'Alertmanager (of Prometheus)',
+});
+
+/** amtool, of Alertmanager: checks its configuration and tells where an alert goes. */
+export const amtool = singleProgram({
+  name: 'amtool',
+  key: 'amtool',
+  program: 'amtool',
+  versionArgs: ['--version'],
+  version: /amtool, version (\d+\.[.\w+]+)/,
+  packages: { debian: ['prometheus-alertmanager'], brew: ['alertmanager'] },
+  asks: 'amtool (of Alertmanager)',
+});
+
+function singleProgram({ name, key, program, alias, versionArgs, version, packages, asks }) {
   return {
     name,
     key,
     packages,
     async find() {
-      for (const { path, from, libraryPath } of candidates(program)) {
+      for (const { path, from, libraryPath } of [program, alias].flatMap((named) =>
+        named ? candidates(named, program) : [],
+      )) {
         const env = libraryPath ? { LD_LIBRARY_PATH: libraryPath } : {};
         const { output } = await run(path, versionArgs, { env, timeoutMs: 5_000 });
         const found = version.exec(output)?.[1];
@@ -82,12 +129,13 @@ function singleProgram({ name, key, program, versionArgs, version, packages, ask
   };
 }
 
-function candidates(program) {
+/** `component`: the name under which its packages were unpacked. */
+function candidates(program, component) {
   const installed = findIn([...pathFolders(), ...systemFolders()], program);
-  const root = extractedRoot(program);
+  const root = extractedRoot(component);
   const extracted = findIn([join(root, 'usr/bin'), join(root, 'usr/sbin')], program);
   return [
     ...(installed ? [{ path: installed, from: dirname(installed) }] : []),
-    ...(extracted ? [{ path: extracted, from: 'our cache', libraryPath: libraryPathOf(program) }] : []),
+    ...(extracted ? [{ path: extracted, from: 'our cache', libraryPath: libraryPathOf(component) }] : []),
   ];
 }

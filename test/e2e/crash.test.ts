@@ -1,10 +1,10 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
 import type { Database } from '../../db/pool';
-import { startTemporal } from '../../local/temporal';
+import { startTemporal, type TemporalOptions, type TemporalServer } from '../../local/temporal';
 import type { TestSystem } from '../../local/test-system';
+import { createScheduleControl } from '../../temporal/schedule-control';
 import { eventually } from '../support/servers';
-import { apiAs, closeListeners, databaseOf, listenToSetpoints, sleep, startDemo } from './support';
+import { apiAs, closeListeners, databaseOf, listenToSetpoints, metric, sleep, startDemo } from './support';
 
 let system: TestSystem;
 let db: Database;
@@ -12,7 +12,7 @@ let db: Database;
 beforeEach(async () => {
   system = await startDemo();
   db = databaseOf(system);
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await closeListeners();
   await db.close();
@@ -83,38 +83,66 @@ it('ends a dispatch in time when the worker is killed during it; no device gets 
   expect(rows[0]).toEqual({ devices: '120', gaps: '0', doubled: '0' });
 }, 150_000);
 
-it('has its loops and dispatches again after Temporal’s database was lost, and ends the dispatch in time', async () => {
+it('has its loops, dispatches and paused schedules again after Temporal’s database was lost, and ends the dispatch in time', async () => {
   await eventually(loopsPlanNow, 30_000);
-  const { dispatchId, endsAtMs } = await dispatchFor(40);
+  const operator = await apiAs(system, 'operator');
+  const pause = '/api/schedules/job-tick-audit/pause';
+  expect((await operator('POST', pause, { reason: 'the clocks are changed' })).status).toBe(200);
+  const { dispatchId, endsAtMs } = await dispatchFor(75);
   await eventually(async () => expect((await stateOf(dispatchId)).state).toBe('active'));
-  const { rows: chains } = await db.query<{ chain_id: string }>(
-    'select chain_id from control_loops order by root_feeder_id',
-  );
-
   const { port } = system.stack.temporal;
-  await system.stack.temporal.kill();
-  rmSync(join(system.stack.folder, 'temporal.db'), { force: true });
-  await sleep(3_000);
-  const empty = await startTemporal({ headless: true, port });
+  let server: Pick<TemporalServer, 'kill' | 'stop'> = system.stack.temporal;
+  const replaceBy = async (empty: Partial<TemporalOptions>): Promise<void> => {
+    await server.kill();
+    await sleep(3_000);
+    server = await startTemporal({ headless: true, port, ...empty });
+  };
+  const restarts = (): Promise<number | undefined> =>
+    metric(`http://127.0.0.1:${String(system.ports.metrics)}/metrics`, 'derms_worker_role_restarts_total', {
+      worker_role: 'control',
+    });
   try {
-    await eventually(
-      async () => {
-        const { rows } = await db.query<{ chain_id: string }>(
-          'select chain_id from control_loops order by root_feeder_id',
-        );
-        expect(rows.every(({ chain_id }, index) => chain_id !== chains[index]?.chain_id)).toBe(true);
-        await loopsPlanNow();
-      },
-      40_000,
-      250,
-    );
-    await eventually(async () => expect((await stateOf(dispatchId)).state).toBe('completed'), 60_000, 250);
+    // Another server with nothing in it; then one on which not even the namespace is there.
+    for (const empty of [{}, { namespace: 'somebody-elses', searchAttributes: [] }]) {
+      const before = await chains();
+      await replaceBy(empty);
+      await eventually(
+        async () => {
+          expect((await chains()).every((chain, index) => chain !== before[index])).toBe(true);
+          await loopsPlanNow();
+          expect(await inTemporal('job-tick-audit')).toEqual({
+            paused: true,
+            note: 'operator: the clocks are changed',
+          });
+        },
+        40_000,
+        250,
+      );
+      if (!('namespace' in empty)) expect(await restarts()).toBe(0);
+    }
+    await eventually(async () => expect((await stateOf(dispatchId)).state).toBe('completed'), 90_000, 250);
     expect(Math.abs((await stateOf(dispatchId)).at_ms - endsAtMs)).toBeLessThan(6_000);
     const { rows } = await db.query<{ cycles: string }>(
       'select count(*) as cycles from control_cycles where cycle = 1',
     );
-    expect(Number(rows[0]?.cycles)).toBe(4); // two roots, two chains each
+    expect(Number(rows[0]?.cycles)).toBe(6); // two roots, three chains each
   } finally {
-    await empty.stop();
+    await server.stop();
   }
-}, 150_000);
+}, 240_000);
+
+const chains = async (): Promise<string[]> =>
+  (await db.query<{ chain_id: string }>('select chain_id from control_loops order by root_feeder_id')).rows.map(
+    ({ chain_id }) => chain_id,
+  );
+
+async function inTemporal(scheduleId: string): Promise<{ paused: boolean; note: string | null } | null> {
+  const connection = await Connection.connect({ address: system.stack.temporal.address });
+  try {
+    const client = new Client({ connection, namespace: 'derms' });
+    const found = await createScheduleControl(client).describe(scheduleId);
+    return found === null ? null : { paused: found.paused, note: found.note };
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,6 +1,6 @@
-import { startPostgres } from '../../local/postgres';
 import type { Database } from '../../db/pool';
 import type { TestSystem } from '../../local/test-system';
+import { partsOf, type Part, type PartName } from '../support/parts';
 import { eventually } from '../support/servers';
 import { apiAs, closeListeners, databaseOf, listenToSetpoints, metric, sleep, startDemo } from './support';
 
@@ -10,20 +10,21 @@ let system: TestSystem;
 let db: Database;
 let admin: Awaited<ReturnType<typeof apiAs>>;
 let operator: Awaited<ReturnType<typeof apiAs>>;
-const replaced: { stop(): Promise<unknown> }[] = [];
+let parts: Readonly<Record<PartName, Part>>;
 
 beforeAll(async () => {
-  system = await startDemo({ profile: 'durable' });
+  system = await startDemo({ profile: 'durable', temporalData: 'file' });
+  parts = partsOf(system);
   db = databaseOf(system);
   admin = await apiAs(system, 'admin');
   operator = await apiAs(system, 'operator');
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
-  system.stack.temporal.resume();
+  await parts.temporal.bringBack();
   await closeListeners();
   await db.close();
   await system.stop();
-  for (const server of replaced) await server.stop();
+  for (const part of Object.values(parts)) await part.stop();
 }, 60_000);
 
 /** What the devices measure themselves: how many of each type move power, by at least 0.2 kW. */
@@ -49,7 +50,7 @@ const standsStill = (withinMs: number) =>
 
 it('with Temporal hung, stops every device, outlives its return, and is lifted by an administrator only', async () => {
   await underControl();
-  system.stack.temporal.suspend();
+  parts.temporal.hang();
   await sleep(1_000);
   const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'people on the line' });
   expect([status, body]).toMatchObject([
@@ -59,7 +60,7 @@ it('with Temporal hung, stops every device, outlives its return, and is lifted b
   await standsStill(20_000);
   expect(await metric(`${system.apiUrl}/metrics`, 'derms_emergency_stop')).toBe(1);
 
-  system.stack.temporal.resume();
+  await parts.temporal.bringBack();
   await eventually(
     async () => {
       const { rows } = await db.query<{ obeyed: boolean }>(
@@ -80,10 +81,9 @@ it('with Temporal hung, stops every device, outlives its return, and is lifted b
 }, 200_000);
 
 it('with Postgres gone, goes straight to the broker from the API and from the command line, and outlives its return', async () => {
-  const { postgres } = system.stack;
   const { seen } = await listenToSetpoints(system);
   await underControl();
-  await postgres.stop('immediate');
+  await parts.postgres.kill();
   const { status, body } = await admin('POST', PATH, { safeState: 'default', reason: 'smoke in the cabinet' });
   expect([status, body]).toMatchObject([200, { databaseFailure: expect.any(String), brokerFailure: null }]);
   const since = Date.now();
@@ -95,12 +95,7 @@ it('with Postgres gone, goes straight to the broker from the API and from the co
   );
   expect(zeroed.size).toBe(120);
 
-  replaced.push(
-    await startPostgres({
-      ...{ dataDir: postgres.dataDir, port: postgres.port },
-      ...{ user: postgres.superuser, password: postgres.password },
-    }),
-  );
+  await parts.postgres.bringBack();
   await eventually(
     async () => {
       const stops = (await admin('GET', PATH)).body;
@@ -121,5 +116,34 @@ it('with Postgres gone, goes straight to the broker from the API and from the co
   expect(rows[0]?.line).toBe('ann emergency-stop.engage done');
 
   await system.derms('emergency-stop', 'lift', '--reason', 'the fire is out');
+  await underControl();
+}, 200_000);
+
+it('with Temporal and Postgres gone at once, outlives the return of both, and is lifted by an administrator with a reason', async () => {
+  await underControl();
+  await Promise.all([parts.temporal.kill(), parts.postgres.kill()]);
+  const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'a line is down' });
+  expect([status, body]).toMatchObject([200, { databaseFailure: expect.any(String), brokerFailure: null }]);
+  expect((body['devicesTold'] as number) + (body['devicesNotTold'] as string[]).length).toBeGreaterThan(100);
+  expect(body['devicesNotTold']).toEqual([]);
+
+  await Promise.all([parts.temporal.bringBack(), parts.postgres.bringBack()]);
+  await eventually(
+    async () => {
+      const { rows } = await db.query<{ obeyed: boolean }>(
+        `select bool_and(emergency_stop_id is not null and finished_at > now() - interval '6 s') as obeyed from control_loops`,
+      );
+      expect(rows[0]?.obeyed).toBe(true);
+    },
+    60_000,
+    250,
+  );
+  await standsStill(20_000);
+
+  expect((await operator('DELETE', `${PATH}?reason=bored`)).status).toBe(403);
+  expect((await admin('DELETE', PATH)).status).toBe(422);
+  await expect(system.derms('emergency-stop', 'lift')).rejects.toThrow(/--reason/);
+  expect((await admin('GET', PATH)).body).toMatchObject({ inForce: { safeState: 'zero', reason: 'a line is down' } });
+  expect((await admin('DELETE', `${PATH}?reason=it+is+up+again`)).status).toBe(200);
   await underControl();
 }, 200_000);

@@ -26,11 +26,21 @@ const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: 
     code: 1,
     says: 'no base backup',
   },
+  // Nobody has said who may break what.
+  'npm run derms -- job postgres-failover-drill --follow': { code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
+  'npm run derms -- job mqtt-failover-drill --follow': { code: 4, says: 'MQTT_DRILL_COMMAND is not set' },
+  'npm run derms -- job worker-crash-drill --follow': { code: 4, says: 'WORKER_DRILL_COMMAND is not set' },
+  [`npm run derms -- job postgres-failover-drill --input '{"scenario": "planned"}' --follow`]: {
+    ...{ code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
+  },
 };
 const NOT_TYPED = [
   'npm run restore', // a page speaks of the program and not of a command
   'npm run --silent auth:hash -- --user U --role R', // asks for a password: test/unit/cli/commands.test.ts
   'npm run audit:packages', // asks a registry: test/local/audit-packages.test.ts
+  'npm run drill -- postgres-failover', // a laboratory of its own: test/proofs/failover
+  'npm run drill -- mqtt-failover',
+  'npm run drill -- worker-crash',
 ];
 
 let system: TestSystem;

@@ -5,5 +5,6 @@ export default async function globalTeardown(): Promise<void> {
   shared.users -= 1;
   if (shared.users > 0) return;
   globalThis.dermsTestStack = undefined;
+  await shared.pooler?.stop({ graceMs: 1_000 });
   await (await shared.stack).stop();
 }

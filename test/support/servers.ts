@@ -19,6 +19,8 @@ export interface TestServers {
     readonly user: string;
     readonly password: string;
     readonly pid: number;
+    /** What the application's role goes through: PgBouncer with `DERMS_TEST_THROUGH_PGBOUNCER=1`, else the server. */
+    readonly road: { readonly host: string; readonly port: number };
   };
   readonly mqtt: {
     readonly host: string;
@@ -50,12 +52,14 @@ export interface TestDatabase {
   readonly db: Database;
   /** How another process of that role reaches it. */
   readonly options: DatabaseOptions;
+  /** The same past the pooler, where there is one. */
+  readonly direct: DatabaseOptions;
   drop(): Promise<void>;
 }
 
 /** A migrated database of one's own, cloned in a tenth of a second. */
 export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDatabase> {
-  const { host, port, adminUser, adminPassword, user, password } = testServers().postgres;
+  const { host, port, adminUser, adminPassword, user, password, road } = testServers().postgres;
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const onServer = async (sql: string): Promise<void> => {
     const client = new Client({ host, port, user: adminUser, password: adminPassword, database: 'postgres' });
@@ -69,8 +73,7 @@ export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDat
   };
   await onServer(`create database ${name} template ${TEMPLATE_DATABASE}`);
   const options: DatabaseOptions = {
-    host,
-    port,
+    ...road,
     database: name,
     user,
     password,
@@ -84,6 +87,7 @@ export async function createTestDatabase({ poolSize = 5 } = {}): Promise<TestDat
     name,
     db,
     options,
+    direct: { ...options, host, port },
     drop: async () => {
       await db.close();
       await onServer(`drop database ${name} with (force)`);

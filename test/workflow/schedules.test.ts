@@ -87,7 +87,11 @@ describe('the keeper of schedules', () => {
     let stop: () => void = () => undefined;
     const keep = (jobs: readonly JobScheduleWanted[]): void => {
       stop();
-      stop = keepSchedules(client, jobs, createScheduleRecords(db), testLog);
+      stop = keepSchedules({
+        ...{ client, jobs, log: testLog },
+        prepare: () => Promise.resolve(),
+        records: createScheduleRecords(db),
+      });
     };
     try {
       keep([nightly]);
@@ -105,7 +109,11 @@ describe('the keeper of schedules', () => {
 
       keep([{ ...nightly, cron: '45 2 * * *' }]);
       await eventually(async () => expect(await listSpans(db, 0, 'job-nightly')).toHaveLength(2));
-      const { info, state } = await handle.describe();
+      const { info, state } = await eventually(async () => {
+        const described = await handle.describe();
+        expect(described.info.lastUpdatedAt).toBeDefined(); // written down before Temporal is told
+        return described;
+      });
       const spans = await listSpans(db, 0, 'job-nightly');
       const changedAtMs = spans[1]!.fromMs;
       expect(spans).toMatchObject([

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { v5 as uuidv5, v4 as uuidv4 } from 'uuid';
 import { createControlActivities } from '../../activities';
-import type { BrokerOptions } from '../../broker/connection';
 import { watchEmergencyLatch } from '../../broker/emergency-latch';
-import { openSetpointPublisher, type SetpointPublisher } from '../../broker/setpoint-publisher';
+import { openPairPublisher, type BrokerPublisher } from '../../broker/pair-publisher';
 import { brokerAccess, temporalAccess } from '../../config/connections';
 import { policyNumbers } from '../../config/policy';
 import { topics } from '../../contracts/topics';
@@ -20,13 +19,15 @@ import { setpointTtlSeconds } from '../../domain/setpoint-life';
 import { connectLazily } from '../../temporal/client-connection';
 import { closedWorkflow } from '../../temporal/closed-workflow';
 import { createJobRunStarter } from '../../temporal/job-run-starter';
+import { prepareNamespace } from '../../temporal/prepare-namespace';
 import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 import { deployedSchedules } from '../../jobs/runner/schedules';
 import { createWorkflowStarter } from '../../temporal/workflow-starter';
 import { TASK_QUEUES } from '../../workflows/messages';
+import { sayWhatWasMade, untilNamespaceIsThere } from '../await-namespace';
 import { withControlMetrics } from '../control-metrics';
-import { guardAgainstEmergencyStop, type EmergencyGuard } from '../emergency-guard';
+import { guardAgainstEmergencyStop, objectionOfAny, type BrokerGuard } from '../emergency-guard';
 import { observePlans } from '../plan-metrics';
 import { beginRole, openRoleDatabase, runRole, tellSecrets, type RoleProcess } from '../role-process';
 import { keepSchedules } from '../schedule-keeper';
@@ -49,15 +50,15 @@ async function main(): Promise<void> {
   const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+  await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);
 
   const setpoints = createSetpointStore(db);
-  const broker = brokerAccess(settings, secrets);
-  const publisher = openSetpointPublisher(
-    { ...broker, clientId: `derms-control-${settings.INSTANCE_ID}` },
+  const publisher = openPairPublisher(
+    { ...brokerAccess(settings, secrets), clientId: `derms-control-${settings.INSTANCE_ID}` },
     { log, registry, onNewSession: () => setpoints.beginBrokerSession() },
   );
   shutdown.add('broker', () => publisher.close());
-  const guard = guardPublishing(role, { broker, db, publisher });
+  const guards = publisher.brokers.map((broker) => guardPublishing(role, broker, db));
 
   const dispatches = createDispatchProgress(db);
   const runs = createJobRunStore(db);
@@ -76,7 +77,7 @@ async function main(): Promise<void> {
       publisher,
       topics: topics(settings.MQTT_TOPIC_PREFIX),
       messageId: (planId, deviceId) => uuidv5(deviceId, planId),
-      objection: (emergencyStopId) => guard.objection(emergencyStopId),
+      objection: (emergencyStopId) => objectionOfAny(guards, emergencyStopId),
       now: Date.now,
       monotonicNow: () => performance.now(),
     },
@@ -98,19 +99,32 @@ async function main(): Promise<void> {
     activities: withControlMetrics(activities, registry),
     maxConcurrentActivities: MAX_CONCURRENT_ACTIVITIES,
   });
-  shutdown.add('schedules', keepSchedules(client, schedules, createScheduleRecords(db), log));
+  shutdown.add(
+    'schedules',
+    keepSchedules({
+      client,
+      prepare: () => prepareNamespace(clientConnection, settings.TEMPORAL_NAMESPACE, sayWhatWasMade(log)),
+      jobs: schedules,
+      records: createScheduleRecords(db),
+      log,
+    }),
+  );
   missing.delete('Temporal');
   log.info('ready');
 }
 
-/** What the broker holds is heard over a connection of its own: the publisher's ends with everything it sent. */
+/**
+ * What each broker holds is heard over a connection of its own: the publisher's ends with everything it sent. A copy of a
+ * lifted stop is cleared at the broker that holds it, never at the other one, which may hold a newer stop.
+ */
 function guardPublishing(
   { settings, log, shutdown }: RoleProcess,
-  { broker, db, publisher }: { broker: Omit<BrokerOptions, 'clientId'>; db: Database; publisher: SetpointPublisher },
-): EmergencyGuard {
+  { options, publisher }: BrokerPublisher,
+  db: Database,
+): BrokerGuard {
   const prefix = settings.MQTT_TOPIC_PREFIX;
   const latch = watchEmergencyLatch(
-    { ...broker, prefix, clientId: `derms-control-${settings.INSTANCE_ID}-stop` },
+    { ...options, prefix, clientId: `derms-control-${settings.INSTANCE_ID}-stop` },
     () => {
       guard.heard();
     },
@@ -126,7 +140,7 @@ function guardPublishing(
     guard.stop();
     return latch.close();
   });
-  return guard;
+  return { guard, isPublishedTo: () => publisher.connected };
 }
 
 runRole(main);

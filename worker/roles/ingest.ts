@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import { openAcknowledgedSubscription } from '../../broker/acknowledged-subscription';
+import { openPairSubscription } from '../../broker/pair-subscription';
 import { brokerAccess, temporalAccess } from '../../config/connections';
 import { createRefusedTelemetry } from '../../db/refused-telemetry';
 import { createWireRegistry } from '../../db/registration';
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     log,
     metrics: registry,
     subscribe: (request, onMessage) =>
-      openAcknowledgedSubscription(
+      openPairSubscription(
         {
           ...broker,
           clientId: `derms-ingest-${settings.INSTANCE_ID}`,

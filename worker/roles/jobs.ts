@@ -17,7 +17,9 @@ import { startSealer } from '../../audit/sealer';
 import { openBackupVault } from '../../backups/vault';
 import { checkStorageRules } from '../../storage/bucket-check';
 import { auditChainPort } from '../audit-chain-port';
+import { untilNamespaceIsThere } from '../await-namespace';
 import { databaseBackupPorts } from '../database-backup-ports';
+import { drillPorts } from '../drill-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
 import { beginRole, openRoleDatabase, runRole, tellSecrets } from '../role-process';
@@ -34,7 +36,8 @@ async function main(): Promise<void> {
   const db = await openRoleDatabase(role, 'jobs');
   const teller = tellSecrets(role, 'jobs', db);
   const vault = await openBackupVault(settings);
-  if (vault === null) log.warn({}, 'the audit chain is not signed: BACKUP_ENCRYPTION_KEYS is not set');
+  if (vault === null)
+    log.warn({}, 'the audit chain is not signed: BACKUP_STORAGE or BACKUP_ENCRYPTION_KEYS is not set');
   const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
   shutdown.add('audit sealer', () => sealer.stop());
   missing.add('Temporal');
@@ -44,6 +47,7 @@ async function main(): Promise<void> {
   const clientConnection = connectLazily(temporal);
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
+  await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);
 
   const queues = createJobQueues(client);
 
@@ -73,6 +77,7 @@ async function main(): Promise<void> {
         restoreDrill: restoreDrillPort(settings, vault, db),
         auditChain: auditChainPort(vault, db),
         secrets: secretsPort(db, teller),
+        drills: drillPorts(role, db, (queue) => queues.workersOf(queue)),
       },
     }),
     maxConcurrentActivities: settings.JOBS_MAX_CONCURRENT,

@@ -22,7 +22,7 @@ const PLAN = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 const SCHEDULE = 'job-tick-audit';
 const reason = { reason: 'a test' };
 const machineToken = { name: 'scraper', scopes: ['read:feeders'], purpose: 'a test', validDays: 1 };
-const TOLD = { told: 1, untold: [] };
+const TOLD = { told: 1, untold: [], missed: [] };
 
 let database: TestDatabase;
 let app: AppUnderTest;
@@ -50,7 +50,11 @@ beforeAll(async () => {
   const yes = async (): Promise<boolean> => (await acting(), true);
   const workflowId = `${SCHEDULE}-workflow-2026-05-01T12:17:00Z`;
   const inTemporal: JobsInTemporal = {
-    queues: { workersOf: () => Promise.resolve(1), openRuns: () => Promise.resolve([]) },
+    queues: {
+      workersOf: () => Promise.resolve(1),
+      queueState: () => Promise.resolve([]),
+      openRuns: () => Promise.resolve([]),
+    },
     schedules: { pause: yes, resume: yes, trigger: async () => (await acting(), { workflowId }) },
     closedAs: () => Promise.resolve(null),
   };

@@ -8,7 +8,7 @@ import { startTestSystem, type TestSystem } from '../../../local/test-system';
 
 const ROOT = join(__dirname, '../../..');
 const BUILT = join(ROOT, 'dist/api/main.js');
-const RULES = join(ROOT, 'deploy/prometheus/jobs.yml');
+const RULES = join(ROOT, 'deploy/prometheus/alerts.yml');
 
 let system: TestSystem;
 let page: string;
@@ -37,8 +37,11 @@ const samples = (): Sample[] =>
 
 /** What the expressions of the alerts select, as `name{matchers}`. */
 const selectors = (): string[] => {
-  const { groups } = parse(readFileSync(RULES, 'utf8')) as { groups: { rules: { expr: string }[] }[] };
-  const found = groups.flatMap(({ rules }) =>
+  const { groups } = parse(readFileSync(RULES, 'utf8')) as {
+    groups: { name: string; rules: { expr: string }[] }[];
+  };
+  const ofApi = groups.filter(({ name }) => /^(job-.*|schedules|audit|backups|dependencies)$/.test(name));
+  const found = ofApi.flatMap(({ rules }) =>
     rules.flatMap(({ expr }) => [...expr.matchAll(/derms_\w+(\{[^}]*\})?/g)].map(([selector]) => selector)),
   );
   return [...new Set(found)];

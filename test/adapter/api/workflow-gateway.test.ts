@@ -1,5 +1,5 @@
 import { Client, type Connection } from '@temporalio/client';
-import { connectForRequests } from '../../../temporal/client-connection';
+import { connectLazily } from '../../../temporal/client-connection';
 import { createWorkflowGateway } from '../../../api/temporal/workflow-gateway';
 import type { WorkflowPort } from '../../../api/ports';
 import { createJobRunStarter } from '../../../temporal/job-run-starter';
@@ -15,7 +15,7 @@ describe('with Temporal there', () => {
   let connection: Connection;
   beforeAll(async () => {
     namespace = await createTestNamespace();
-    connection = connectForRequests({ address: namespace.address, tls: null, apiKey: null });
+    connection = connectLazily({ address: namespace.address, tls: null, apiKey: null });
     const client = new Client({ connection, namespace: namespace.namespace });
     workflows = createWorkflowGateway(connection, client, {
       ...createWorkflowStarter(client),
@@ -72,7 +72,7 @@ describe('with Temporal away', () => {
   let workflows: WorkflowPort;
   let connection: Connection;
   beforeAll(async () => {
-    connection = connectForRequests({ address: `127.0.0.1:${String(await freePort())}`, tls: null, apiKey: null });
+    connection = connectLazily({ address: `127.0.0.1:${String(await freePort())}`, tls: null, apiKey: null });
     const client = new Client({ connection, namespace: 'derms' });
     workflows = createWorkflowGateway(connection, client, {
       ...createWorkflowStarter(client),

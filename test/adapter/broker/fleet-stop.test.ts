@@ -14,6 +14,12 @@ const stop = (safeState: SafeState): HeldEmergencyStop => ({
   ...{ stopId: STOP_ID, safeState, reason: 'people on the line', engagedBy: 'ann', engagedAtMs: Date.now() },
 });
 
+const other = {
+  stop: { ...stop('default'), stopId: '33333333-3333-4333-8333-333333333333' },
+  zeroValidSeconds: 3_600,
+  listenSeconds: 0,
+};
+
 let broker: OwnBroker;
 let field: MqttClient;
 let heard: Map<string, ReceivedSetpoint & { retain: boolean }>;
@@ -104,6 +110,20 @@ describe('stopFleet', () => {
         ['ev-2', 0],
       ]),
     );
+  });
+
+  it.each([
+    ['was lifted', () => openEmergencyBroker(at(), testLog).clearStop()],
+    ['was replaced by another', () => stopFleet({ ...at(), clientId: 'other' }, other, testLog).first],
+  ])('says no more when the stop %s', async (_how, end) => {
+    const fleet = begin('zero', 20);
+    await fleet.first;
+    await end();
+    expect(await fleet.done).toEqual({ told: 0, untold: [] });
+    await field.subscribeAsync('der/setpoints/#', { qos: 1 });
+    await command('ev', 'ev-1', 7); // of a loop that controls again
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(heard.get('ev-1')?.targetPowerKw).toBe(7);
   });
 
   it('tells a default that the registry knows, and lets lapse in seconds the command of one that it does not', async () => {

@@ -8,7 +8,10 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function openTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+export async function openTcpProxy(
+  target: { host: string; port: number },
+  at = { host: '127.0.0.1', port: 0 },
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -21,12 +24,12 @@ export async function openTcpProxy(target: { host: string; port: number }): Prom
     keep(far);
     near.pipe(far).pipe(near);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(at.port, at.host, resolve));
   const cut = (): void => {
     for (const socket of sockets) socket.resetAndDestroy();
   };
   return {
-    host: '127.0.0.1',
+    host: at.host,
     port: (server.address() as AddressInfo).port, // listening on TCP
     cut,
     close: () =>

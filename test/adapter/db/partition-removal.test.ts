@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => database.drop());
 
 const close = (name: string, signal = new AbortController().signal) =>
-  withUpkeepConnection(database.options, signal, (connection) => closePartition(connection, name, RUN));
+  withUpkeepConnection(database.direct, signal, (connection) => closePartition(connection, name, RUN));
 
 const makeTheDay = (...tables: TimeSeries[]) =>
   ensurePartitions(database.db, THE_DAY, { daysBack: 0, daysAhead: 0, tables });
@@ -262,7 +262,7 @@ const waiting = async (): Promise<number> =>
 async function detachHalfWay(series: string, name: string): Promise<void> {
   const stop = new AbortController();
   await whileItIsRead(series, async () => {
-    const detaching = withUpkeepConnection(database.options, stop.signal, (connection) =>
+    const detaching = withUpkeepConnection(database.direct, stop.signal, (connection) =>
       connection.query(`alter table ${series} detach partition ${name} concurrently`),
     );
     await eventually(async () => expect(await waiting()).toBe(1));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createPlanStore } from '../../../db/plan-store';
+import { listLoops } from '../../../db/control-loop-reads';
 import { createSetpointStore } from '../../../db/setpoint-store';
 import { decodeSnapshot } from '../../../db/snapshot-codec';
 import type { Claim, CycleKey, PlanAnswer, PlanRecord } from '../../../domain/control-cycle';
@@ -216,4 +217,53 @@ it('keeps who waits for its turn from plan to plan', async () => {
   later += 1;
   await planned(key({ cycle: later }), randomUUID(), [{ ...evAt(7), waitedUntilMs: waitsSinceMs + 900_000 }]);
   expect(await evNow()).toMatchObject({ waitsSinceMs: null, waitedUntilMs: waitsSinceMs + 900_000 });
+});
+
+describe('the ticks of a loop', () => {
+  const nowMs = Date.now();
+  const tick = async (cycle: number, tickMs: number, publishes: boolean, last = false): Promise<string> => {
+    const planId = randomUUID();
+    await plans.plan(key({ cycle }), limits(), async (tx) => {
+      await tx.claim();
+      const found = await tx.snapshot();
+      const stored = record(found!.tree, planId, publishes ? [evAt(cycle)] : []);
+      await tx.store({ ...stored, tickMs, answer: { ...stored.answer, last } });
+    });
+    return planId;
+  };
+  const counted = async () => {
+    const [loop] = await listLoops(database.db, { nodes: 'without-nodes' });
+    return [loop?.last?.onTimeTicks, loop?.last?.lateTicks];
+  };
+
+  it('are on time when the cycle is over within one interval, and late when it was never published', async () => {
+    await tick(1, nowMs + 60_000, false);
+    expect(await counted()).toEqual([1, 0]);
+    await tick(2, nowMs + 70_000, true);
+    expect(await counted()).toEqual([1, 0]); // not published yet
+    await setpoints.finish('north', await tick(3, nowMs + 80_000, true));
+    expect(await counted()).toEqual([2, 1]); // the one before was never published
+  });
+
+  it('are late when their cycle is over too late', async () => {
+    await tick(1, nowMs - 30_000, false);
+    await setpoints.finish('north', await tick(2, nowMs - 20_000, true));
+    expect(await counted()).toEqual([0, 2]);
+  });
+
+  it('count once, also when a wake makes another cycle before the next', async () => {
+    await tick(1, nowMs + 60_000, false);
+    const again = await tick(2, nowMs + 60_000, true);
+    await setpoints.finish('north', again);
+    await setpoints.finish('north', again);
+    expect(await counted()).toEqual([1, 0]);
+  });
+
+  it('are nobody’s after the loop was told to end', async () => {
+    await tick(1, nowMs - 86_400_000, false, true);
+    const claim = await plans.plan(key({ chainId: NEWER_CHAIN, chainStartedAtMs: STARTED_MS + 1 }), limits(), (tx) =>
+      tx.claim(),
+    );
+    expect(claim).toMatchObject({ kind: 'fresh', previousTickMs: null });
+  });
 });

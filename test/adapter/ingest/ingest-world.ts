@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connectAsync, type MqttClient } from 'mqtt';
-import { openAcknowledgedSubscription } from '../../../broker/acknowledged-subscription';
+import { openPairSubscription } from '../../../broker/pair-subscription';
 import type { Database } from '../../../db/pool';
 import { createRefusedTelemetry } from '../../../db/refused-telemetry';
 import { createWireRegistry } from '../../../db/registration';
@@ -15,6 +15,8 @@ export interface WorldBroker {
   readonly port: number;
   readonly username?: string;
   readonly password?: string;
+  /** A second broker that the ingest is told of; the world itself speaks to the first. */
+  readonly standby?: { readonly host: string; readonly port: number };
 }
 
 export interface RunningIngest extends Ingest {
@@ -66,7 +68,7 @@ export class IngestWorld {
       log: testLog,
       metrics: registry,
       subscribe: (request, onMessage) =>
-        openAcknowledgedSubscription(
+        openPairSubscription(
           { ...this.broker, ...request, clientId: `${this.prefix}-${clientId}`, sessionExpirySeconds: 60 },
           onMessage,
           { log: testLog, registry },

@@ -56,6 +56,17 @@ describe('a sample', () => {
     expect(await ingest.metric('derms_ingest_stored_total')).toBe(1);
   });
 
+  it('is counted by the feeder that it belongs to', async () => {
+    await world.send(telemetry({ deviceId: 'ev-1', payload: { feederId: 'elm-street' } }));
+    await world.send(telemetry({ deviceId: 'ev-2', payload: { feederId: 'mill-road' } }));
+    await ingest.untilTaken(2);
+    await world.measure(measurement('elm-street', 12));
+    await world.measure(measurement('nowhere', 12));
+    await ingest.untilTaken(4);
+    const of = (feeder: string) => ingest.metric('derms_ingest_feeder_messages_total', { feeder });
+    expect([await of('elm-street'), await of('mill-road'), await of('nowhere')]).toEqual([2, 1, 0]);
+  });
+
   it('of a PV, or of a device that counts as a generator, is turned into our sign', async () => {
     await world.send(
       telemetry({ deviceId: 'pv-1', deviceType: 'pv', readings: { powerKw: 40 } }),

@@ -94,7 +94,7 @@ const only = <Port extends object>(name: string, given: Partial<Port> = {}): Por
       Reflect.get(target, member) ?? (() => Promise.reject(new Error(`${name}.${String(member)} was not expected`))),
   }) as Port; // what is not given is a function that fails
 
-const HEALTHY: HealthMonitor = {
+export const HEALTHY: HealthMonitor = {
   start: () => Promise.resolve(),
   stop: () => undefined,
   dependency: () => ({ up: true, since: '2026-05-01T12:00:00.000Z', reason: null }),

@@ -103,7 +103,7 @@ describe('engaging through Postgres and the broker', () => {
     ...({ safeState: 'zero', reason: 'people on the line' } as const),
     actor: { user: 'ann', role: 'admin', requestId: 'r-1', address: '127.0.0.1' },
   };
-  const port = (db: Database, first: () => Promise<{ told: number; untold: string[] }>) => {
+  const port = (db: Database, first: () => Promise<{ told: number; untold: string[]; missed: string[] }>) => {
     const broker: EmergencyStopParts['broker'] = {
       stopFleet: () => ({ tell: () => undefined, first: first(), done: first() }),
       clearStop: () => Promise.resolve(),
@@ -112,7 +112,9 @@ describe('engaging through Postgres and the broker', () => {
   };
 
   it('needs the broker only', async () => {
-    const engaged = await port(noDatabase, () => Promise.resolve({ told: 3, untold: ['ev-9'] })).engage(order);
+    const engaged = await port(noDatabase, () => Promise.resolve({ told: 3, untold: ['ev-9'], missed: [] })).engage(
+      order,
+    );
     expect(engaged).toMatchObject({
       ...{ databaseFailure: 'Postgres is away', brokerFailure: null, devicesTold: 3, devicesNotTold: ['ev-9'] },
       rootFeederIds: [],
@@ -122,7 +124,7 @@ describe('engaging through Postgres and the broker', () => {
   it('does not wait for a database that hangs', async () => {
     const hang = () => new Promise<never>(() => undefined);
     const hung = { query: hang, transaction: hang, close: () => Promise.resolve() } as Database;
-    const engaged = await port(hung, () => Promise.resolve({ told: 3, untold: [] })).engage(order);
+    const engaged = await port(hung, () => Promise.resolve({ told: 3, untold: [], missed: [] })).engage(order);
     expect(engaged.databaseFailure).toBe('There was no answer within 3000 ms.');
   });
 

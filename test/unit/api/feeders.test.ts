@@ -57,6 +57,9 @@ const aLoop = (rootFeederId: string, finishedAgeSeconds: number | null, nodes: N
     finishedAgeSeconds,
     finishedCycle: null,
     missedTicks: 0,
+    onTimeTicks: 0,
+    lateTicks: 0,
+    tickAgeSeconds: null,
     nodes,
   },
 });

@@ -44,6 +44,9 @@ const lastCycle = (finishedAgeSeconds: number | null) => ({
   finishedAgeSeconds,
   finishedCycle: null,
   missedTicks: 0,
+  onTimeTicks: 0,
+  lateTicks: 0,
+  tickAgeSeconds: null,
   nodes: [],
 });
 
@@ -178,10 +181,45 @@ describe('the gauges', () => {
       'derms_emergency_stop 0',
       'derms_control_loop_ok{feeder="north"} 1',
       'derms_control_loop_ok{feeder="south"} 1',
+      'derms_control_loop_devices{feeder="north"} 5',
+      'derms_control_loop_devices{feeder="south"} 5',
+      'derms_control_loop_devices{feeder="stopped"} 0',
       'derms_control_loop_offline_devices{feeder="north"} 0',
       'derms_control_loop_offline_devices{feeder="south"} 0',
       'derms_control_loop_offline_devices{feeder="stopped"} 0',
+      'derms_control_loop_stale_devices{feeder="north"} 0',
+      'derms_control_loop_stale_devices{feeder="south"} 0',
+      'derms_control_loop_stale_devices{feeder="stopped"} 0',
+      ...['north', 'south', 'stopped'].flatMap((feeder) =>
+        ['on-time', 'late', 'missed'].map(
+          (outcome) => `derms_control_ticks_total{feeder="${feeder}",outcome="${outcome}"} 0`,
+        ),
+      ),
     ]);
+  });
+
+  it('count ticks that pass while nobody plans, though the database is away, and never fall', async () => {
+    const last = { ...lastCycle(4), onTimeTicks: 90, lateTicks: 2, missedTicks: 3, tickAgeSeconds: 4 };
+    const loop = { rootFeederId: 'north', mode: 'automatic' as const, intervalSeconds: 10, enabled: true, last };
+    const looks = [() => Promise.resolve(aFleet({ loops: [loop, { ...loop, rootFeederId: 'off', enabled: false }] }))];
+    const watched = await watch({ fleet: () => (looks.shift() ?? hang)() });
+    const registry = new Registry();
+    registerHealthMetrics(registry, watched);
+    const missed = async () =>
+      (await registry.getSingleMetricAsString('derms_control_ticks_total'))
+        .split('\n')
+        .filter((line) => /^derms.*missed/.test(line));
+    expect(await missed()).toEqual([
+      'derms_control_ticks_total{feeder="north",outcome="missed"} 3',
+      'derms_control_ticks_total{feeder="off",outcome="missed"} 3',
+    ]);
+    nowMs += 41_000; // four ticks since, the newest of which may still be served
+    expect(await missed()).toEqual([
+      'derms_control_ticks_total{feeder="north",outcome="missed"} 6',
+      'derms_control_ticks_total{feeder="off",outcome="missed"} 3',
+    ]);
+    nowMs -= 20_000;
+    expect((await missed())[0]).toMatch(/ 6$/);
   });
 
   it('fall to 0 when the loops cannot be read any more', async () => {

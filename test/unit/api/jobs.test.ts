@@ -87,7 +87,15 @@ describe('asking for a run', () => {
     expect(runId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/); // sorts by time
   });
 
-  it('is accepted though Temporal is away: it is written down, and the supervisor starts it', async () => {
+  it('is refused while Temporal is known to be away, before anything is written', async () => {
+    const runs = runsInMemory();
+    const under = await start({ runs, workflows: { unavailable: () => Promise.resolve('it hangs') } });
+    const { status, body } = await under.call('POST', '/api/jobs/example/runs', { as: 'operator', body: {} });
+    expect([status, body.code]).toEqual([503, 'TEMPORAL_UNAVAILABLE']);
+    expect(runs.rows.size).toBe(0);
+  });
+
+  it('is accepted though Temporal goes away meanwhile: it is written down, and the supervisor starts it', async () => {
     const under = await start({
       runs: runsInMemory(),
       workflows: { startJobRun: () => Promise.reject(new DermsError('TEMPORAL_UNAVAILABLE', 'away')) },

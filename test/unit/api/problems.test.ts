@@ -3,13 +3,37 @@ import { ERROR_PAGES } from '../../../api/error-pages';
 import { problemHeaders } from '../../../api/problem';
 import { createLogger } from '../../../observability/logger';
 import { DermsError, type ErrorCode } from '../../../domain/errors';
-import { startApp, type AppUnderTest, type Given } from './app-under-test';
+import { routes } from '../../../api/routes';
+import { HEALTHY, startApp, type AppUnderTest, type Given } from './app-under-test';
 
 let app: AppUnderTest | undefined;
 const start = async (given: Given = {}): Promise<AppUnderTest> => (app = await startApp(given));
 afterEach(async () => {
   await app?.close();
   app = undefined;
+});
+
+describe('with PostgreSQL known to be away', () => {
+  const health = { ...HEALTHY, dependency: () => ({ up: false, since: '', reason: 'no answer within 1800 ms' }) };
+
+  it.each([
+    ['GET', '/api/feeders', undefined],
+    ['POST', '/api/auth/machine-tokens', { name: 'm', scopes: ['read:feeders'], purpose: 'p' }],
+  ])('%s %s is refused at once, with what it needs and when to come again', async (method, path, body) => {
+    const { call } = await start({ health }); // no port is expected to be used
+    const answer = await call(method, path, { as: 'admin', ...(body === undefined ? {} : { body }) });
+    expect([answer.status, answer.body.code, answer.headers.get('retry-after')]).toEqual([
+      ...[503, 'DATABASE_UNAVAILABLE', '5'],
+    ]);
+    expect(answer.body.detail).toBe('PostgreSQL does not answer: no answer within 1800 ms.');
+  });
+
+  it('only log-in, health and the emergency stop go on', () => {
+    const exempt = routes.filter(({ worksWithoutDatabase }) => worksWithoutDatabase === true);
+    expect(exempt.map(({ operationId }) => operationId).sort()).toEqual([
+      ...['engageEmergencyStop', 'health', 'login', 'ready'],
+    ]);
+  });
 });
 
 describe('a request that comes to nothing', () => {

@@ -1,5 +1,5 @@
 import { Client, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { connectForRequests } from '../../../temporal/client-connection';
+import { connectLazily } from '../../../temporal/client-connection';
 import { temporalFailureOf } from '../../../api/temporal/temporal-failure';
 import {
   createWorkflowGateway,
@@ -30,7 +30,7 @@ describe('a failed call to Temporal', () => {
 });
 
 describe('a message to a workflow', () => {
-  const connection = connectForRequests({ address: '127.0.0.1:1', tls: null, apiKey: null }); // lazy, and no message of these goes through it
+  const connection = connectLazily({ address: '127.0.0.1:1', tls: null, apiKey: null }); // lazy, and no message of these goes through it
   const client = new Client({ connection });
   afterAll(() => connection.close());
   const unexpected = () => Promise.reject(new Error('unexpected'));

@@ -1,6 +1,6 @@
 import { compareContent } from '../../../backups/restore/compare';
 import { isDrillDay } from '../../../backups/restore/drill-days';
-import { accessOf } from '../../../backups/restore/target-url';
+import { accessOf } from '../../../config/postgres-url';
 
 describe('the days on which a large database is drilled', () => {
   it.each`

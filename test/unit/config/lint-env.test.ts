@@ -45,6 +45,7 @@ describe('an example of settings', () => {
     'DB_PASSWORD=${DB_PASSWORD:-}',
     'DB_PASSWORD_FILE=/run/secrets/db-password',
     'TLS_KEY_PATH=/run/secrets/tls.key',
+    'TEMPORAL_TLS_SERVER_KEY=/keys/tls.key',
     'DB_USER=derms_app',
     'RESTORE_TARGET_URL=',
   ])('may say %s', (line) => {

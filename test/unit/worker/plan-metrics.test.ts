@@ -21,6 +21,7 @@ it('counts cycles that find a meter over its limit, and says how far', async () 
   const { metric } = observed(over, over);
   expect(await metric('derms_limit_broken_cycles_total')).toEqual([
     'derms_limit_broken_cycles_total{feeder="feeder",side="import"} 2',
+    'derms_limit_broken_cycles_total{feeder="feeder",side="export"} 0',
   ]);
   expect(await metric('derms_limit_broken_kw')).toEqual(['derms_limit_broken_kw{feeder="feeder"} 12']);
 });
@@ -46,3 +47,32 @@ it('says nothing of a tree that is not planned here any more', async () => {
   clock.nowMs = 30_001;
   expect(await metric('derms_infeasible_kw')).toEqual([]);
 });
+
+it('shows the flow of a feeder between its limits in force, and none without a fresh meter', async () => {
+  const { metric } = observed(over);
+  expect(await metric('derms_feeder_flow_kw')).toEqual(['derms_feeder_flow_kw{feeder="feeder"} 32']);
+  expect(await metric('derms_feeder_upper_limit_kw')).toEqual(['derms_feeder_upper_limit_kw{feeder="feeder"} 20']);
+  expect((await metric('derms_feeder_lower_limit_kw')).join()).toMatch(/ (-\d+|-0|0)$/);
+  expect(await metric('derms_meter_stale')).toEqual(['derms_meter_stale{feeder="feeder"} 0']);
+  const stale = observed(aSnapshot({ feeders: [aFeeder({ meter: { ...aMeter(32), ageSeconds: 600 } })] }));
+  expect(await stale.metric('derms_feeder_flow_kw')).toEqual([]);
+  expect(await stale.metric('derms_meter_stale')).toEqual(['derms_meter_stale{feeder="feeder"} 1']);
+});
+
+it.each`
+  asked                    | offKw
+  ${{ importLimitKw: 22 }} | ${8}
+  ${{ importLimitKw: 31 }} | ${0}
+  ${{ targetKw: 35 }}      | ${5}
+  ${{ exportLimitKw: 5 }}  | ${0}
+`(
+  'a meter at 30 kW is $offKw kW off a dispatch of $asked',
+  async ({ asked, offKw }: { asked: object; offKw: number }) => {
+    const feeders = [aFeeder({ meter: aMeter(30) })];
+    const { metric } = observed(aSnapshot({ feeders, dispatches: [aDispatch({ importLimitKw: null, ...asked })] }));
+    expect(await metric('derms_dispatch_undelivered_kw')).toEqual([
+      `derms_dispatch_undelivered_kw{feeder="feeder"} ${String(offKw)}`,
+    ]);
+    expect(await metric('derms_dispatches_in_force')).toEqual(['derms_dispatches_in_force{feeder="feeder"} 1']);
+  },
+);

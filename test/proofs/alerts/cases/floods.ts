@@ -1,0 +1,30 @@
+import type { AlertCase, Series } from '../alert-case';
+
+const device = (values: string): Series => ({ 'derms_ingest_refused_total{reason="too-many"}': values });
+const callers = (values: string): Series => ({ 'derms_http_rate_limited_total{policy="reads"}': values });
+const newcomers = (values: string): Series => ({ 'derms_http_connections_ended_total{what="newcomer"}': values });
+
+export const floods: readonly AlertCase[] = [
+  {
+    ...{ alert: 'DermsDeviceFloods', series: device('0+600x30'), fires: true, atMinute: 15 },
+    says: 'Devices send 20 messages a second more than they may.',
+  },
+  // What came with the end of an outage, and was over at once.
+  { alert: 'DermsDeviceFloods', series: device('0x5 900x30'), fires: false, atMinute: 15 },
+  {
+    alert: 'DermsDeviceFloods',
+    series: { 'derms_ingest_refused_total{reason="malformed-json"}': '0+600x30' },
+    ...{ fires: false, atMinute: 15 },
+  },
+  {
+    ...{ alert: 'DermsCallersTurnedAway', series: callers('0+300x30'), fires: true, atMinute: 15 },
+    labels: { policy: 'reads' },
+    says: 'Callers ask 10 times a second more than they may (reads).',
+  },
+  { alert: 'DermsCallersTurnedAway', series: callers('0+10x30'), fires: false, atMinute: 15 },
+  {
+    ...{ alert: 'DermsConnectionsFull', series: newcomers('0x5 2x30'), fires: true, atMinute: 7 },
+    says: '4 callers found no place at the API.',
+  },
+  { alert: 'DermsConnectionsFull', series: newcomers('9x40'), fires: false, atMinute: 20 },
+];
