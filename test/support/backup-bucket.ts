@@ -1,16 +1,26 @@
 import type { S3 } from '@aws-sdk/client-s3';
 import type { VersitygwServer } from '../../local/versitygw';
-import { openS3Client } from '../../storage/s3-client';
+import { openS3Client, type S3Location } from '../../storage/s3-client';
 
 export const BACKUP_BUCKET = 'derms-backups';
 
+/** Parts are of the smallest size that S3 takes. */
+export const backupBucketLocation = ({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer): S3Location => ({
+  ...{
+    bucket: BACKUP_BUCKET,
+    prefix: '',
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    serverEncryption: 'none',
+  },
+  credentials: { accessKeyId, secretAccessKey },
+  ...{ partBytes: 5 * 1024 ** 2, partsInFlight: 2, idleMs: 10_000 },
+});
+
 /** Makes the bucket on a server that has none yet; the caller ends the client with `destroy`. */
-export async function makeBackupBucket({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer): Promise<S3> {
-  const s3 = await openS3Client({
-    ...{ bucket: BACKUP_BUCKET, prefix: '', endpoint, region: 'us-east-1', forcePathStyle: true },
-    credentials: { accessKeyId, secretAccessKey },
-    ...{ serverEncryption: 'none', partBytes: 5 * 1024 ** 2, partsInFlight: 1, idleMs: 10_000 },
-  });
+export async function makeBackupBucket(server: VersitygwServer): Promise<S3> {
+  const s3 = await openS3Client(backupBucketLocation(server));
   await s3.createBucket({ Bucket: BACKUP_BUCKET });
   return s3;
 }

@@ -1,12 +1,12 @@
 import { chownSync, mkdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { startVersitygw, type VersitygwServer } from '../../local/versitygw';
+import { startVersitygw } from '../../local/versitygw';
 import { unprivilegedUser } from '../../servers/os-user';
 import { createDirectoryStorage } from '../../storage/directory';
 import { createS3Storage } from '../../storage/s3';
-import { openS3Client, type S3Location } from '../../storage/s3-client';
 import type { ObjectStorage } from '../../storage/port';
+import { BACKUP_BUCKET, backupBucketLocation, backupBucketSettings, makeBackupBucket } from './backup-bucket';
 import { collect, inChunks } from './chunks';
 
 /** A store of backups, as the cases of a test use it whatever it is made of. */
@@ -45,49 +45,25 @@ export const inDirectory: MakePlace = (folder) => {
   };
 };
 
-const BUCKET = 'derms-backups';
-const MIB = 1024 ** 2;
-
 /** A bucket of a real S3 server, which is ended with the place. Parts are of the smallest size that S3 takes. */
 export const inBucket: MakePlace = async (folder) => {
   const server = await startVersitygw({ folder: join(folder, 's3') });
-  await makeBucket(server);
-  const storage = await createS3Storage(locationOf(server));
+  (await makeBackupBucket(server)).destroy();
+  const storage = await createS3Storage(backupBucketLocation(server));
   return {
     storage,
-    settings: settingsOf(server),
+    settings: backupBucketSettings(server),
     write: async (key, bytes) => {
       await storage.put(key, inChunks(bytes));
     },
     age: (key, storedAt) => {
-      utimesSync(join(folder, 's3/data', BUCKET, key), new Date(storedAt), new Date(storedAt));
+      utimesSync(join(folder, 's3/data', BACKUP_BUCKET, key), new Date(storedAt), new Date(storedAt));
     },
     close: async () => {
       await server.stop();
     },
   };
 };
-
-const locationOf = ({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer): S3Location => ({
-  ...{ bucket: BUCKET, prefix: '', endpoint, region: 'us-east-1', forcePathStyle: true, serverEncryption: 'none' },
-  credentials: { accessKeyId, secretAccessKey },
-  ...{ partBytes: 5 * MIB, partsInFlight: 2, idleMs: 10_000 },
-});
-
-const settingsOf = ({ endpoint, accessKeyId, secretAccessKey }: VersitygwServer) => ({
-  BACKUP_STORAGE: `s3://${BUCKET}`,
-  BACKUP_S3_ENDPOINT: endpoint,
-  BACKUP_S3_FORCE_PATH_STYLE: 'true',
-  BACKUP_S3_ACCESS_KEY_ID: accessKeyId,
-  BACKUP_S3_SECRET_ACCESS_KEY: secretAccessKey,
-  BACKUP_S3_PART_MIB: '5',
-});
-
-async function makeBucket(server: VersitygwServer): Promise<void> {
-  const s3 = await openS3Client(locationOf(server));
-  await s3.createBucket({ Bucket: BUCKET });
-  s3.destroy();
-}
 
 export const read = async ({ storage }: Pick<BackupPlace, 'storage'>, key: string): Promise<Buffer> =>
   collect(await storage.get(key));
