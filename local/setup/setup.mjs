@@ -16,6 +16,7 @@ if (major < 20 || (major === 20 && minor < 11)) {
 }
 for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
   process.on(signal, () => process.exit(code));
+process.setMaxListeners(50); // each component that is being installed removes its scratch on exit
 
 const npmOnly = process.argv.includes('--npm-only');
 const wanted = npmOnly ? [npmPackages] : components;
