@@ -109,7 +109,8 @@ async function during(attack: Promise<unknown>): Promise<Served> {
 const askOnceMore =
   (ask: () => Promise<Response>) =>
   (error: unknown): Promise<Response> => {
-    const isHungUpOn = error instanceof TypeError && (error.cause as { code?: string } | undefined)?.code === 'UND_ERR_SOCKET';
+    const isHungUpOn =
+      error instanceof TypeError && (error.cause as { code?: string } | undefined)?.code === 'UND_ERR_SOCKET';
     if (!isHungUpOn) throw error;
     return ask();
   };
