@@ -131,15 +131,17 @@ describe('health', () => {
     const app = await startApp({ health: watched });
     const startedAt = performance.now();
     const { status, body } = await app.call('GET', '/api/health');
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(1_500); // waiting for one of them takes 2 s
     await app.close();
+    const away = (name: string): unknown =>
+      expect.stringMatching(new RegExp(`^${name} does not answer: (no answer within 2000 ms|still does not answer)$`));
     expect([status, body.status, body.problems]).toEqual([
       200,
       'degraded',
       [
-        'PostgreSQL does not answer: no answer within 2000 ms',
-        'the MQTT broker does not answer: no answer within 2000 ms',
-        'Temporal does not answer: no answer within 2000 ms',
+        away('PostgreSQL'),
+        away('the MQTT broker'),
+        away('Temporal'),
         'the state of feeders and devices cannot be read',
       ],
     ]);
