@@ -138,9 +138,12 @@ it('with no worker of the jobs role a run waits, those behind it are skipped, an
   await sleep(12_000);
   const last = (await operator('GET', `/api/schedules/${SCHEDULE}`)).body['last'] as { outcome: string }[];
   expect(last.filter(({ outcome }) => outcome !== 'skipped' && outcome !== 'waiting')).toEqual([]);
-  const { body } = await operator('GET', '/api/runs?state=waiting');
-  const [waiting] = body['items'] as { runId: string; origin: string }[];
-  expect(waiting?.origin).toBe('schedule');
+  let waiting: { runId: string; origin: string } | undefined;
+  await eventually(async () => {
+    const { body } = await operator('GET', '/api/runs?state=waiting');
+    [waiting] = body['items'] as { runId: string; origin: string }[];
+    expect(waiting?.origin).toBe('schedule');
+  }, 20_000);
   await system.start('worker');
   await eventually(async () => expect(await succeeded(Date.now() - 3_000)).toBeGreaterThan(0), 60_000, 250);
   await sleep(GRACE_SECONDS * 1_000 + 1_000);

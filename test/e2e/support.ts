@@ -89,7 +89,7 @@ export async function apiAs(system: TestSystem, user: 'admin' | 'operator' | 'vi
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout('prefer' in headers ? 40_000 : 10_000), // `Prefer: wait=30` at most
     });
     const text = await response.text();
     return {
