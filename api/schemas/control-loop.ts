@@ -39,7 +39,10 @@ export const controlLoopSchema = z
         finishedAt: timestampSchema.nullable(),
         finishedAgeSeconds: z.number().nullable(),
         finishedCycle: whole.nullable(),
-        missedTicks: whole,
+        missedTicks: whole.describe('Ticks that no cycle was begun for.'),
+        onTimeTicks: whole.describe('Ticks whose cycle went all the way within one interval.'),
+        lateTicks: whole.describe('Ticks whose cycle went all the way later than that, or never.'),
+        tickAgeSeconds: z.number().nullable().describe('Since the tick that was planned last.'),
         nodes: z.array(z.unknown()).readonly().describe('What the last plan says of each node of the tree.'),
       })
       .nullable(),

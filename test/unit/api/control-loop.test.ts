@@ -31,6 +31,22 @@ const STATUS: ControlLoopStatus = {
   failedCycles: 0,
   missedTicks: 0,
 };
+const LAST: NonNullable<LoopRecord['last']> = {
+  chainId: '6f9619ff-8b86-4d01-b42d-00cf4fc964fe',
+  chainStartedAt: '2026-05-01T11:00:00.000Z',
+  cycle: 812,
+  planId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+  tickAt: '2026-05-01T12:00:00.000Z',
+  plannedAt: '2026-05-01T12:00:01.000Z',
+  finishedAt: '2026-05-01T12:00:02.000Z',
+  finishedAgeSeconds: 4,
+  finishedCycle: 812,
+  missedTicks: 3,
+  onTimeTicks: 800,
+  lateTicks: 9,
+  tickAgeSeconds: 6,
+  nodes: [],
+};
 const PLAN = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 
 let app: AppUnderTest | undefined;
@@ -51,7 +67,7 @@ describe('reading the loop of a feeder', () => {
         mode: 'automatic',
         intervalSeconds: 10,
         enabled: true,
-        last: null,
+        last: LAST,
       }),
     proposal: () => Promise.resolve(null),
   } as const;
@@ -72,8 +88,8 @@ describe('reading the loop of a feeder', () => {
         mode: 'automatic',
         intervalSeconds: 10,
         enabled: true,
-        ok: false,
-        last: null,
+        ok: true,
+        last: LAST,
         proposal: null,
         workflow: STATUS,
         workflowUnavailable: null,
