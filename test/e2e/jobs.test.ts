@@ -148,15 +148,27 @@ it('a run whose worker is killed is taken up by the next one, and fails truthful
 
 it('a run that was written down by an API that died before it started its workflow runs all the same, once', async () => {
   const { port } = system.stack.temporal;
-  await system.stack.temporal.kill();
-  const asked = operator('POST', '/api/jobs/hold-a-child/runs', { attempts: 0 }).catch(() => null); // nobody is told
+  // The API has seen that Temporal is there, and is about to write the run down; then Temporal hangs.
+  const asked = await db.transaction(async (tx) => {
+    await tx.query('lock table job_runs in exclusive mode');
+    const response = operator('POST', '/api/jobs/hold-a-child/runs', { attempts: 0 }).catch(() => null); // nobody is told
+    await eventually(async () => {
+      const { rows } = await db.query(
+        "select from pg_locks where relation = 'job_runs'::regclass and mode = 'RowExclusiveLock' and not granted",
+      );
+      expect(rows).toHaveLength(1);
+    });
+    system.stack.temporal.suspend();
+    return { response };
+  });
   const runId = await eventually(async () => {
     const { rows } = await db.query<{ run_id: string }>('select run_id from job_runs');
     expect(rows).toHaveLength(1);
     return rows[0]!.run_id;
   });
   await system.running('api').kill();
-  await asked;
+  await system.stack.temporal.kill();
+  await asked.response;
   const temporal = await startTemporal({ headless: true, port });
   try {
     await sleep(5_000); // a request is given this long to start its own workflow
