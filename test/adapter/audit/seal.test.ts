@@ -7,6 +7,7 @@ import { openDatabase, type Database } from '../../../db/pool';
 import { createTestDatabase, eventually, testLog, type TestDatabase } from '../../support/servers';
 import { ANNA } from '../db/people-writes';
 import { connectAsOwner } from './owner';
+import { forkSealer, killSealer } from './sealing-processes';
 
 let database: TestDatabase;
 let db: Database;
@@ -114,6 +115,32 @@ describe('sealing', () => {
     await holding;
     expect(await sealEntries(db, { limit: 10, link: linkEntries })).toBe(1);
   });
+
+  it.each(['hangs', 'is killed'])(
+    'goes on elsewhere within 3 s when the process that seals %s in the middle of it',
+    async (what) => {
+      await append('a');
+      const lost = await forkSealer({ database: database.options, standStill: true });
+      try {
+        const lostAt = performance.now();
+        if (what === 'is killed') await killSealer(lost);
+
+        await eventually(
+          async () => {
+            await sealAll(db);
+            expect(await sealedSubjects()).toEqual(['a']);
+          },
+          20_000,
+          100,
+        );
+
+        expect(performance.now() - lostAt).toBeLessThan(3_000);
+      } finally {
+        await killSealer(lost);
+      }
+    },
+    60_000,
+  );
 
   it('loses and doubles nothing under twenty writers and two sealers, with some that roll back', async () => {
     const other = openDatabase({ ...database.options, poolSize: 2 }, testLog);
