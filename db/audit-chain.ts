@@ -36,7 +36,7 @@ const LOCK_KEY = 7_203_442;
  * A sealer that hangs in mid-transaction (suspended, cut off without a goodbye) is hung up on after this, and another takes
  * its place; one that was killed is noticed at once. By the transaction alone, so that it holds behind a pooler.
  */
-const GIVEN_UP_AFTER = '1s';
+const GIVEN_UP_AFTER = '2s';
 
 /** What the first link is chained to. */
 const BEGINNING: ChainEnd = { position: 0, hash: Buffer.alloc(32) };

@@ -116,9 +116,12 @@ describe('sealing', () => {
     expect(await sealEntries(db, { limit: 10, link: linkEntries })).toBe(1);
   });
 
-  it.each(['hangs', 'is killed'])(
-    'goes on elsewhere within 3 s when the process that seals %s in the middle of it',
-    async (what) => {
+  it.each([
+    ['is killed', 3_000],
+    ['hangs', 6_000],
+  ])(
+    'goes on elsewhere when the process that seals %s in the middle of it, within %i ms',
+    async (what, withinMs) => {
       await append('a');
       const lost = await forkSealer({ database: database.options, standStill: true });
       try {
@@ -134,19 +137,19 @@ describe('sealing', () => {
           100,
         );
 
-        expect(performance.now() - lostAt).toBeLessThan(3_000);
+        expect(performance.now() - lostAt).toBeLessThan(withinMs);
       } finally {
         await killSealer(lost);
       }
     },
-    60_000,
+    120_000,
   );
 
   it('loses and doubles nothing under twenty writers and two sealers, with some that roll back', async () => {
     const other = openDatabase({ ...database.options, poolSize: 2 }, testLog);
     let writing = true;
     const sealers = [db, other].map(async (sealer) => {
-      while (writing) await sealAll(sealer);
+      while (writing) await sealAll(sealer).catch(() => undefined); // who was hung up on tries again, as the real one does
     });
     const writers = Array.from({ length: 20 }, async (_, writer) => {
       for (let index = 0; index < 25; index += 1) {

@@ -8,7 +8,7 @@ import type { SealingOrder } from './sealing-process';
 export async function forkSealer(order: SealingOrder): Promise<ChildProcess> {
   const child = fork(join(__dirname, '../broker/run-typescript.cjs'), [join(__dirname, 'sealing-process.ts')]);
   child.send(order);
-  if (order.standStill) await eventually(() => expect(stateOf(child)).toMatch(/^T/), 20_000, 20);
+  if (order.standStill) await eventually(() => expect(stateOf(child)).toMatch(/^T/), 45_000, 20);
   else await once(child, 'message');
   return child;
 }
