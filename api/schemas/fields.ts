@@ -72,7 +72,6 @@ const OURS = /^"?(\d{1,9})(?:-[\w-]{1,64})?"?$/;
 
 const seenRevisions = z
   .string()
-  .max(2_000)
   .regex(TAG_LIST, 'is no list of ETags: give the one that was answered, a revision such as "3", or *')
   .transform((text): SeenRevisions => {
     if (text === '*') return 'any';
