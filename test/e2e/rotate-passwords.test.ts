@@ -175,7 +175,11 @@ const brokerLog = (): string => readFileSync(`${join(system.stack.folder, 'mosqu
 
 /** The broker hangs up on who has the old password; jobs has no connection there. */
 function everyRoleIsBackAtTheBroker(since: number): void {
-  const back = [...brokerLog().slice(since).matchAll(/ connected from \S+ as derms-([a-z]+)-/g)].map(([, role]) => role);
+  const back = [
+    ...brokerLog()
+      .slice(since)
+      .matchAll(/ connected from \S+ as derms-([a-z]+)-/g),
+  ].map(([, role]) => role);
   expect(back).toEqual(expect.arrayContaining(['api', 'control', 'ingest']));
 }
 

@@ -221,23 +221,26 @@ describe('the routes of feeders', () => {
     ${'W/"2"'}                          | ${[]}
     ${'"of-another-server"'}            | ${[]}
     ${'*'}                              | ${'any'}
-  `('take $ifMatch as If-Match and as If-None-Match for $seen', async ({ ifMatch, seen }: { ifMatch: string; seen: unknown }) => {
-    const preconditions: unknown[] = [];
-    const { call } = await start({
-      feeders: {
-        patch: (change) => {
-          preconditions.push(change.preconditions);
-          return Promise.resolve({ created: false, feeder: aRecord('a'), rootsTouched: [] });
+  `(
+    'take $ifMatch as If-Match and as If-None-Match for $seen',
+    async ({ ifMatch, seen }: { ifMatch: string; seen: unknown }) => {
+      const preconditions: unknown[] = [];
+      const { call } = await start({
+        feeders: {
+          patch: (change) => {
+            preconditions.push(change.preconditions);
+            return Promise.resolve({ created: false, feeder: aRecord('a'), rootsTouched: [] });
+          },
         },
-      },
-    });
-    for (const name of ['if-match', 'if-none-match'])
-      await call('PATCH', '/api/feeders/a', { as: 'admin', body: { name: 'A' }, headers: { [name]: ifMatch } });
-    expect(preconditions).toEqual([
-      { ifMatch: seen, ifNoneMatch: null },
-      { ifMatch: null, ifNoneMatch: seen },
-    ]);
-  });
+      });
+      for (const name of ['if-match', 'if-none-match'])
+        await call('PATCH', '/api/feeders/a', { as: 'admin', body: { name: 'A' }, headers: { [name]: ifMatch } });
+      expect(preconditions).toEqual([
+        { ifMatch: seen, ifNoneMatch: null },
+        { ifMatch: null, ifNoneMatch: seen },
+      ]);
+    },
+  );
 
   it.each(['"2', 'two', '*, "2"', '"2" "3"', ''])('refuse If-Match: %s', async (ifMatch) => {
     const { call } = await start({});
