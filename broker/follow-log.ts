@@ -6,7 +6,7 @@ export interface LogFollower {
   stop(): Promise<void>;
 }
 
-export interface FollowOptions {
+interface FollowOptions {
   readonly onLine: (line: string) => void;
   /** Told once for each fault until a look succeeds again. */
   readonly onFault: (error: unknown) => void;

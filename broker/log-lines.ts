@@ -1,7 +1,7 @@
 // What Mosquitto 2 writes to its log about clients that it turns away, as real brokers were seen to write it. Denied messages
 // are told at `log_type debug`, subscriptions at `subscribe`, packets that are too big at `notice`.
 
-export type TurnedAwayFor = 'publish' | 'subscribe' | 'oversized';
+type TurnedAwayFor = 'publish' | 'subscribe' | 'oversized';
 
 export interface TurnedAway {
   /** Client id: of devices, the user name that they signed in with. */
