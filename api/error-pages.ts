@@ -173,7 +173,8 @@ export const ERROR_PAGES = {
   REVISION_CONFLICT: {
     status: 412,
     title: 'It was changed in the meantime',
-    meaning: 'The revision in `If-Match` is not the present one: somebody else was quicker. Nothing was changed.',
+    meaning:
+      'The revision in `If-Match` is not the present one: somebody else was quicker; or `If-None-Match` rules out what is there. Nothing was changed.',
     remedy: 'Read it again, look at what is different, and decide anew.',
   },
   REGISTRY_INVALID: {

@@ -112,7 +112,7 @@ async function main(): Promise<void> {
   const probes = database(settings, secrets, { log, poolSize: 3, timeoutMs: PROBE_MS });
   shutdown.add('database probes', probes.close);
 
-  const temporal = settings.QUARANTINE ? quarantinedTemporal : openTemporal(settings, secrets, shutdown);
+  const temporal = settings.QUARANTINE ? quarantinedTemporal : openTemporal(settings, secrets, { log, shutdown });
   const monitor = createHealthMonitor(
     {
       dependencies: {
@@ -306,8 +306,12 @@ interface Temporal {
   readonly jobs: JobsInTemporal;
 }
 
-function openTemporal(settings: Settings, secrets: Secrets, shutdown: ShutdownList): Temporal {
-  const connection = connectLazily(temporalAccess(settings, secrets));
+function openTemporal(
+  settings: Settings,
+  secrets: Secrets,
+  { log, shutdown }: { log: Logger; shutdown: ShutdownList },
+): Temporal {
+  const connection = connectLazily(temporalAccess(settings, secrets), { log });
   shutdown.add('Temporal', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return {

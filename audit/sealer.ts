@@ -6,16 +6,17 @@ import type { KeyRing } from '../storage/encryption/key-ring';
 import { linkEntries } from './entry-hash';
 import { signHead } from './head';
 
-/** A row is sealed within about this, ms. */
-const EVERY_MS = 1_000;
+/** A row waits for about half of this, and for the round that it is sealed in, ms. */
+const EVERY_MS = 500;
 const BATCH = 2_000;
 /** Jittered, so that replicas do not ask in step. */
 const JITTER = 0.2;
 const HEAD_EVERY_MS = 3_600_000;
 /** Whether a head is due is asked this often, ms. */
 const HEAD_ASKED_EVERY_MS = 60_000;
-/** While the database is away, ms. */
-const PAUSE_MS = 5_000;
+/** After an attempt that failed, and the longest after several in a row: the database is away, ms. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5_000;
 
 export interface Sealer {
   /** Resolves when what is under way is over. */
@@ -23,7 +24,7 @@ export interface Sealer {
 }
 
 /**
- * Chains what was committed, every second, and with a key signs the end of the chain every hour. Any number of processes may
+ * Chains what was committed, twice a second, and with a key signs the end of the chain every hour. Any number of processes may
  * run it: one at a time seals, the others find that it is being done.
  */
 export function startSealer(
@@ -40,6 +41,7 @@ export function startSealer(
   let stopping = false;
   let wake = (): void => undefined;
   let askedAtMs = -Infinity;
+  let pauseMs = FIRST_PAUSE_MS;
 
   const round = async (): Promise<number> => {
     try {
@@ -48,18 +50,21 @@ export function startSealer(
         await signChainEnd(db, HEAD_EVERY_MS, signHead(keyRing));
         askedAtMs = performance.now();
       }
+      pauseMs = FIRST_PAUSE_MS;
       return EVERY_MS;
     } catch (err) {
       failures.inc();
       log.warn({ err }, 'audit entries could not be sealed; it is tried again');
-      return PAUSE_MS;
+      const thisPauseMs = pauseMs;
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      return thisPauseMs;
     }
   };
   const run = async (): Promise<void> => {
     while (!stopping) {
-      const pauseMs = await round();
+      const waitMs = await round();
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, pauseMs * (1 - JITTER * Math.random()));
+        const timer = setTimeout(resolve, waitMs * (1 - JITTER * Math.random()));
         wake = () => {
           clearTimeout(timer);
           resolve();

@@ -462,6 +462,13 @@ export const settings = {
     .describe("Path of the broker's persistence store (mosquitto.db), where it runs on this machine or beside us."),
   BROKER_PID_FILE: z.string().min(1).optional().describe("The broker's `pid_file`; it is asked to save by a signal."),
   BROKER_PID: wholeNumber(2, 4_194_304).optional().describe('Process id of the broker, instead of BROKER_PID_FILE.'),
+  BROKER_LOG_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "The broker's log (`log_dest file`), which its agent reads and keeps short: clients that were turned away are counted by name.",
+    ),
   MQTT_BACKUP_BROKERS: z
     .string()
     .default('local')

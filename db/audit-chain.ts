@@ -32,6 +32,12 @@ const COLUMNS = `a.id::text as id, to_char(a.at at time zone 'UTC', '${EXACT_UTC
 /** Any fixed number: who holds it is the one process that adds to the chain. */
 const LOCK_KEY = 7_203_442;
 
+/**
+ * A sealer that hangs in mid-transaction (suspended, cut off without a goodbye) is hung up on after this, and another takes
+ * its place; one that was killed is noticed at once. By the transaction alone, so that it holds behind a pooler.
+ */
+const GIVEN_UP_AFTER = '2s';
+
 /** What the first link is chained to. */
 const BEGINNING: ChainEnd = { position: 0, hash: Buffer.alloc(32) };
 
@@ -45,6 +51,7 @@ export const sealEntries = (
   { limit, link }: { limit: number; link: (end: ChainEnd, rows: readonly ChainedColumns[]) => readonly ChainLink[] },
 ): Promise<number | null> =>
   db.transaction(async (tx) => {
+    await giveUpWhenHung(tx);
     if (!(await isMine(tx))) return null;
     // Before the rows are read: whatever was over at this moment can be seen then.
     const { numberedIn, settledBefore, oldestOpen } = await readSealing(tx);
@@ -56,6 +63,9 @@ export const sealEntries = (
     }
     return rows.length;
   });
+
+const giveUpWhenHung = (tx: Queryable): Promise<unknown> =>
+  tx.query(`set local idle_in_transaction_session_timeout = '${GIVEN_UP_AFTER}'`);
 
 const isMine = async (tx: Queryable): Promise<boolean> => {
   const { rows } = await tx.query<{ mine: boolean }>(`select pg_try_advisory_xact_lock(${String(LOCK_KEY)}) as mine`);
@@ -133,6 +143,7 @@ export const signChainEnd = (
   sign: (end: ChainEnd, signedAt: string) => { readonly keyId: string; readonly signature: string },
 ): Promise<HeadRow | null> =>
   db.transaction(async (tx) => {
+    await giveUpWhenHung(tx);
     await tx.query(`select pg_advisory_xact_lock(${String(LOCK_KEY)})`);
     const newest = await readNewestHead(tx, everyMs);
     if (newest !== null) return newest;

@@ -1,15 +1,15 @@
 import { DermsError, type FieldFault } from '../domain/errors';
+import { checkPreconditions, type Preconditions } from '../domain/preconditions';
 import { appendAudit, type Actor } from './audit';
 import { settableFields, type DeviceFields, type DeviceRecord, type SilenceLimits } from './device-record';
 import { readDevice } from './devices';
 import { lockRegistry } from './feeder-tree';
-import { checkRevision } from './feeders';
 import type { Database, Queryable } from './pool';
 
 export interface DeviceChange {
   readonly deviceId: string;
   readonly fields: Partial<DeviceFields>;
-  readonly expectedRevision: number | null;
+  readonly preconditions: Preconditions;
   readonly actor: Actor;
 }
 
@@ -26,14 +26,14 @@ export interface DeviceChanged {
  */
 export const patchDevice = (
   db: Database,
-  { deviceId, fields, expectedRevision, actor }: DeviceChange,
+  { deviceId, fields, preconditions, actor }: DeviceChange,
   silence: SilenceLimits,
 ): Promise<DeviceChanged> =>
   db.transaction(async (tx) => {
     await lockRegistry(tx);
     await tx.query('select 1 from devices where device_id = $1 for no key update', [deviceId]);
     const before = await readDevice(tx, deviceId, silence);
-    checkRevision(`Device ${deviceId}`, before.revision, expectedRevision);
+    checkPreconditions(`device ${deviceId}`, before.revision, preconditions);
     const wanted: DeviceFields = { ...settableFields(before), ...fields };
     await checkFields(tx, wanted);
     const rated = 'maxImportKw' in fields || 'maxExportKw' in fields;

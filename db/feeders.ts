@@ -1,4 +1,5 @@
 import type { ControlMode } from '../domain/fleet';
+import { checkPreconditions, type Preconditions } from '../domain/preconditions';
 import { DermsError } from '../domain/errors';
 import { appendAudit, type Actor } from './audit';
 import { lockRegistry, lockRoots, moveFeeder } from './feeder-tree';
@@ -88,8 +89,7 @@ export async function readFeeder(db: Queryable, feederId: string): Promise<Feede
 export interface FeederChange {
   readonly feederId: string;
   readonly fields: Partial<FeederFields>;
-  /** The revision that the caller saw; null when none was named. */
-  readonly expectedRevision: number | null;
+  readonly preconditions: Preconditions;
   readonly actor: Actor;
   /** Of a new root's loop, s. */
   readonly defaultIntervalSeconds: number;
@@ -111,6 +111,7 @@ export const putFeeder = (db: Database, change: FeederChange & { fields: FeederF
   db.transaction(async (tx) => {
     await lockRegistry(tx);
     const before = await findFeeder(tx, change.feederId);
+    checkPreconditions(`feeder ${change.feederId}`, before?.revision ?? null, change.preconditions);
     if (before === null) return createFeeder(tx, change);
     return changeFeeder(tx, before, change);
   });
@@ -123,31 +124,15 @@ export const putFeeder = (db: Database, change: FeederChange & { fields: FeederF
 export const patchFeeder = (db: Database, change: FeederChange): Promise<FeederChanged> =>
   db.transaction(async (tx) => {
     await lockRegistry(tx);
-    return changeFeeder(tx, await readFeeder(tx, change.feederId), change);
+    const before = await readFeeder(tx, change.feederId);
+    checkPreconditions(`feeder ${change.feederId}`, before.revision, change.preconditions);
+    return changeFeeder(tx, before, change);
   });
-
-/**
- * What the revision the caller saw is worth against the one that is there.
- *
- * @throws {DermsError} REVISION_MISSING, REVISION_CONFLICT.
- */
-export function checkRevision(subject: string, actual: number, expected: number | null): void {
-  if (expected === null) {
-    throw new DermsError('REVISION_MISSING', `${subject} exists: name the revision that you saw in If-Match.`);
-  }
-  if (expected !== actual) {
-    throw new DermsError(
-      'REVISION_CONFLICT',
-      `${subject} is at revision ${String(actual)}, not ${String(expected)}: read it again and decide anew.`,
-    );
-  }
-}
 
 async function createFeeder(
   tx: Queryable,
-  { feederId, fields, expectedRevision, actor, defaultIntervalSeconds }: FeederChange & { fields: FeederFields },
+  { feederId, fields, actor, defaultIntervalSeconds }: FeederChange & { fields: FeederFields },
 ): Promise<FeederChanged> {
-  if (expectedRevision !== null) throw new DermsError('REVISION_CONFLICT', `There is no feeder ${feederId} yet.`);
   // It begins as a root of its own and is then hung where it belongs, by the one piece of code that does that.
   const { rowCount } = await tx.query(
     `insert into feeders (feeder_id, root_id, name, import_limit_kw, export_limit_kw, base_load_kw, interval_seconds, origin)
@@ -172,9 +157,8 @@ async function createFeeder(
 async function changeFeeder(
   tx: Queryable,
   before: FeederRecord,
-  { feederId, fields, expectedRevision, actor }: FeederChange,
+  { feederId, fields, actor }: FeederChange,
 ): Promise<FeederChanged> {
-  checkRevision(`Feeder ${feederId}`, before.revision, expectedRevision);
   await lockRoots(tx, [before.rootFeederId]);
   const wanted: FeederFields = { ...settable(before), ...fields };
   if (wanted.parentId !== before.parentId) await moveFeeder(tx, feederId, wanted.parentId);

@@ -1,6 +1,7 @@
-import { isGrpcServiceError, type Connection } from '@temporalio/client';
+import { isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { FEEDER_SEARCH_ATTRIBUTE } from '../workflows/messages';
+import type { TemporalConnection } from './client-connection';
 
 /** gRPC codes (google.rpc.Code). */
 const NOT_FOUND = 5;
@@ -22,7 +23,7 @@ const RETENTION = '7 days';
  * Temporal has made them then.
  */
 export async function prepareNamespace(
-  connection: Connection,
+  connection: TemporalConnection,
   namespace: string,
   tell: (made: string) => void,
 ): Promise<void> {
@@ -34,16 +35,18 @@ export async function prepareNamespace(
 type Bounded = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Whether it was not there. */
-async function makeNamespace({ workflowService }: Connection, namespace: string, bounded: Bounded): Promise<boolean> {
+async function makeNamespace(connection: TemporalConnection, namespace: string, bounded: Bounded): Promise<boolean> {
   try {
-    await bounded(() => workflowService.describeNamespace({ namespace }));
+    await bounded(() => connection.workflowService.describeNamespace({ namespace }));
     return false;
   } catch (error) {
     if (codeOf(error) !== NOT_FOUND) throw error;
   }
   try {
     const retention = msToTs(RETENTION);
-    await bounded(() => workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention }));
+    await bounded(() =>
+      connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: retention }),
+    );
     return true;
   } catch (cause) {
     if (codeOf(cause) === ALREADY_EXISTS) return false;
@@ -52,15 +55,15 @@ async function makeNamespace({ workflowService }: Connection, namespace: string,
 }
 
 async function makeSearchAttribute(
-  { operatorService }: Connection,
+  connection: TemporalConnection,
   namespace: string,
   bounded: Bounded,
 ): Promise<boolean> {
   try {
-    const { customAttributes } = await bounded(() => operatorService.listSearchAttributes({ namespace }));
+    const { customAttributes } = await bounded(() => connection.operatorService.listSearchAttributes({ namespace }));
     if (FEEDER_SEARCH_ATTRIBUTE in customAttributes) return false;
     await bounded(() =>
-      operatorService.addSearchAttributes({
+      connection.operatorService.addSearchAttributes({
         namespace,
         // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that only tests have
         searchAttributes: { [FEEDER_SEARCH_ATTRIBUTE]: KEYWORD },

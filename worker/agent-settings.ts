@@ -20,4 +20,5 @@ export const AGENT_SETTINGS = [
   'BROKER_STORE_PATH',
   'BROKER_PID_FILE',
   'BROKER_PID',
+  'BROKER_LOG_PATH',
 ] as const satisfies readonly SettingName[];

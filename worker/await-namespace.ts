@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Connection } from '@temporalio/client';
 import type { Logger } from '../observability/logger';
+import type { TemporalConnection } from '../temporal/client-connection';
 import { prepareNamespace } from '../temporal/prepare-namespace';
 
 const LOOK_EVERY_MS = 1_000;
@@ -11,7 +11,11 @@ const SAY_EVERY = 30;
  * Resolves when the namespace is there, made by us where it was not: a worker cannot be made before, and one that runs
  * when an empty server takes the place of its own ends, is started again, and waits here.
  */
-export async function untilNamespaceIsThere(connection: Connection, namespace: string, log: Logger): Promise<void> {
+export async function untilNamespaceIsThere(
+  connection: TemporalConnection,
+  namespace: string,
+  log: Logger,
+): Promise<void> {
   for (let look = 0; ; look += 1) {
     try {
       await prepareNamespace(connection, namespace, sayWhatWasMade(log));

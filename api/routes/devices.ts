@@ -10,7 +10,8 @@ import {
   etagOf,
   ETAG_HEADER,
   idSchema,
-  ifMatchHeader,
+  preconditionHeaders,
+  preconditionsOf,
   pageLimit,
   pageOf,
   timestampSchema,
@@ -120,7 +121,7 @@ export const deviceRoutes: readonly Route[] = [
       'What is left out stays. A feeder or rating that is set here can no longer be changed by the device; ratings that ' +
       'are both set to null are its own again.',
     params: deviceParams,
-    headers: ifMatchHeader,
+    headers: preconditionHeaders,
     body: devicePatchBody,
     answers: { 200: { description: 'It was changed.', schema: deviceSchema, headers: ETAG_HEADER } },
     errors: ['DEVICE_NOT_FOUND', 'DEVICE_INVALID', 'REVISION_MISSING', 'REVISION_CONFLICT'],
@@ -130,7 +131,7 @@ export const deviceRoutes: readonly Route[] = [
       const { device, rootsTouched } = await ports.devices.patch({
         deviceId,
         fields: withoutUndefined<DeviceFields>(body),
-        expectedRevision: headers['if-match'] ?? null,
+        preconditions: preconditionsOf(headers),
         actor,
       });
       await wakeTrees(ports, rootsTouched, actor.requestId);

@@ -13,7 +13,8 @@ import {
   ETAG_HEADER,
   feederParams,
   idSchema,
-  ifMatchHeader,
+  preconditionHeaders,
+  preconditionsOf,
   pageLimit,
   pageOf,
 } from '../schemas/fields';
@@ -81,10 +82,10 @@ export const feederRoutes: readonly Route[] = [
     tag: 'Feeders',
     summary: 'Make a feeder, or replace what people may set of it',
     description:
-      'A new one needs no `If-Match`; one that exists does. Mode, interval and enabled belong to the loop: see ' +
+      'A new one needs no `If-Match` (`If-None-Match: *`: only a new one); one that exists does. Mode, interval and enabled belong to the loop: see ' +
       '`/api/feeders/{feederId}/control-loop`. A lowered limit acts in the next cycle.',
     params: feederParams,
-    headers: ifMatchHeader,
+    headers: preconditionHeaders,
     body: feederPutBody,
     answers: {
       200: { description: 'It was replaced.', schema: feederChanged, headers: ETAG_HEADER },
@@ -94,8 +95,8 @@ export const feederRoutes: readonly Route[] = [
     needsTemporal: true,
     audit: { action: 'feeder.put', subject: ({ params }) => params.feederId },
     handle: async ({ params: { feederId }, headers, body, actor }, ports) => {
-      const expectedRevision = headers['if-match'] ?? null;
-      const changed = await ports.feeders.put({ feederId, fields: body, expectedRevision, actor });
+      const preconditions = preconditionsOf(headers);
+      const changed = await ports.feeders.put({ feederId, fields: body, preconditions, actor });
       await tellTrees(ports, changed, actor.requestId);
       const status = changed.created ? (201 as const) : (200 as const);
       return answer(status, changed.feeder, etagOf(changed.feeder.revision));
@@ -110,7 +111,7 @@ export const feederRoutes: readonly Route[] = [
     summary: 'Change limits, parent, name or base load',
     description: 'What is left out stays. A lowered limit acts in the next cycle.',
     params: feederParams,
-    headers: ifMatchHeader,
+    headers: preconditionHeaders,
     body: feederPatchBody,
     answers: { 200: { description: 'It was changed.', schema: feederChanged, headers: ETAG_HEADER } },
     errors: ['FEEDER_NOT_FOUND', 'FEEDER_TREE_INVALID', 'REVISION_MISSING', 'REVISION_CONFLICT'],
@@ -120,7 +121,7 @@ export const feederRoutes: readonly Route[] = [
       const changed = await ports.feeders.patch({
         feederId,
         fields: withoutUndefined<FeederFields>(body),
-        expectedRevision: headers['if-match'] ?? null,
+        preconditions: preconditionsOf(headers),
         actor,
       });
       await tellTrees(ports, changed, actor.requestId);

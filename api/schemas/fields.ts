@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../contracts/topics';
+import type { Preconditions, SeenRevisions } from '../../domain/preconditions';
 
 /** Building bricks of requests and answers. Requests are strict: a field that nobody knows is named as a fault. */
 export const idSchema = z.string().regex(ID_PATTERN, 'is not an id: 1 to 128 of A-Z a-z 0-9 . _ : -');
@@ -63,13 +64,34 @@ export const isChange = [
 export const feederParams = z.strictObject({ feederId: idSchema });
 export const deviceParams = z.strictObject({ deviceId: idSchema });
 
-export const ifMatchHeader = z.strictObject({
-  'if-match': z
-    .string()
-    .regex(/^"?\d{1,9}(-[\w-]{1,64})?"?$/, 'is no ETag of ours: one that was answered, or a revision such as "3"')
-    .transform((tag) => Number(/\d+/.exec(tag)?.[0]))
-    .optional()
-    .describe('The `ETag` that you saw; its revision counts, in front of the `-`.'),
+/** Of RFC 9110, weak and foreign ones too; a bare revision, as people type it, is taken as well. */
+const TAG = /(?:W\/)?"[\x21\x23-\x7e]*"|\d{1,9}(?:-[\w-]{1,64})?/.source;
+const TAG_LIST = new RegExp(`^(?:\\*|(?:${TAG})(?:[ \\t]*,[ \\t]*(?:${TAG}))*)$`);
+/** What we have answered: a revision, and after it what the answer said. */
+const OURS = /^"?(\d{1,9})(?:-[\w-]{1,64})?"?$/;
+
+const seenRevisions = z
+  .string()
+  .regex(TAG_LIST, 'is no list of ETags: give the one that was answered, a revision such as "3", or *')
+  .transform((text): SeenRevisions => {
+    if (text === '*') return 'any';
+    // A weak tag is never the same as another, by the comparison that changes ask for; a foreign one is none of ours.
+    const revisions = (text.match(new RegExp(TAG, 'g')) ?? []).map((tag) => OURS.exec(tag)?.[1]);
+    return revisions.filter((revision) => revision !== undefined).map(Number);
+  })
+  .optional();
+
+export const preconditionHeaders = z.strictObject({
+  'if-match': seenRevisions.describe(
+    'The `ETag` that you saw, or several; its revision counts, in front of the `-`. `*`: whatever it says, if it exists.',
+  ),
+  'if-none-match': seenRevisions.describe(
+    '`*`: only if it does not exist. An `ETag`, or several: only if it is at another revision by now.',
+  ),
+});
+export const preconditionsOf = (headers: z.output<typeof preconditionHeaders>): Preconditions => ({
+  ifMatch: headers['if-match'] ?? null,
+  ifNoneMatch: headers['if-none-match'] ?? null,
 });
 export const etagOf = (revision: number): Record<string, string> => ({ ETag: `"${String(revision)}"` });
 export const ETAG_HEADER = { ETag: 'Its revision, and what it says; send it back as `If-Match`.' };

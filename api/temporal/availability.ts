@@ -1,4 +1,4 @@
-import type { Connection } from '@temporalio/client';
+import type { TemporalConnection } from '../../temporal/client-connection';
 import { withinTime } from '../within-time';
 import { temporalFailureOf } from './temporal-failure';
 
@@ -13,7 +13,10 @@ const FRESH_MS = 1_000;
  * Asks whether Temporal serves; null, or why not. Cheap enough to stand before every write: callers of the same second
  * share one question.
  */
-export function createAvailability(connection: Connection, monotonicMs: () => number): () => Promise<string | null> {
+export function createAvailability(
+  connection: TemporalConnection,
+  monotonicMs: () => number,
+): () => Promise<string | null> {
   let asked: { readonly atMs: number; readonly answer: Promise<string | null> } | null = null;
   return () => {
     if (asked === null || monotonicMs() - asked.atMs >= FRESH_MS) {
@@ -24,7 +27,7 @@ export function createAvailability(connection: Connection, monotonicMs: () => nu
 }
 
 /** @throws when Temporal does not say that it serves, in time. */
-export async function checkTemporal(connection: Connection, withinMs: number): Promise<void> {
+export async function checkTemporal(connection: TemporalConnection, withinMs: number): Promise<void> {
   const check = connection.withAbortSignal(AbortSignal.timeout(withinMs), () =>
     connection.withDeadline(Date.now() + withinMs, () => connection.healthService.check({ service: SERVICE })),
   );

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import type { TemporalConnection } from '../../temporal/client-connection';
 import { controlLoopId, statusQuery } from '../../workflows/messages';
 import type { WorkflowPort } from '../ports';
 import { withinTime } from '../within-time';
@@ -36,7 +37,7 @@ const PAUSES_MS = [50, 150, 400];
 
 /** The API's side of Temporal: every call ends in time, and every failure has a code of ours. */
 export function createWorkflowGateway(
-  connection: Connection,
+  connection: TemporalConnection,
   client: Client,
   starter: WorkflowStarterPort & JobRunStarterPort,
 ): WorkflowPort {

@@ -1,22 +1,31 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, connectAsync, type MqttClient } from 'mqtt';
 import { Client } from 'pg';
 import { secretFile, type TestSystem } from '../../local/test-system';
 import { writeBrokerPasswords } from '../../servers/mosquitto';
 import { eventually } from '../support/servers';
+import { startTemporalFront, type TemporalFront } from '../support/temporal-front';
 import { apiAs, sleep, startDemo } from './support';
 
-// Both passwords change while 120 devices report, both loops plan and people ask: nobody notices, and the old ones open nothing.
+// Both passwords change while 120 devices report, both loops plan and people ask, and then certificate and key for Temporal:
+// nobody notices, every process goes on with the new ones, and the old passwords open nothing.
 
 const DEVICE = 'ev-rotation';
 const HOW_LONG_MS = 12_000;
 
 let system: TestSystem;
+let temporal: TemporalFront;
 let owner: Client;
 beforeAll(async () => {
-  system = await startDemo({ passwordsAsFiles: true });
+  system = await startDemo({
+    passwordsAsFiles: true,
+    front: async (stack) => {
+      temporal = await startTemporalFront(stack, { commonName: 'first', apiKey: 'key-one' });
+      return { ...temporal, env: { ...temporal.env, TEMPORAL_API_KEY_FILE: temporal.keyFile } };
+    },
+  });
   const { host, port, superuser: user, password } = system.stack.postgres;
   owner = new Client({ host, port, user, password, database: 'derms' });
   await owner.connect();
@@ -127,6 +136,53 @@ async function reportForAWhile(
   return { acknowledged, end: report() };
 }
 
+const healthy = (): Promise<void> =>
+  eventually(
+    async () => {
+      const { rows: loops } = await owner.query<{ running: boolean }>(
+        "select bool_and(finished_at > now() - interval '12 s') as running from control_loops",
+      );
+      expect(loops[0]?.running).toBe(true);
+      expect(await (await fetch(`${system.apiUrl}/api/health`)).json()).toMatchObject({ status: 'ok', problems: [] });
+    },
+    60_000,
+    500,
+  );
+
+const ROLES = ['api', 'control', 'ingest', 'jobs'];
+
+/** Connections from before are ended: with the old password none could be made in their place. */
+async function everyRoleConnectsAnew(rotatedAt: Date): Promise<void> {
+  await owner.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'derms_app' and backend_start < $1",
+    [rotatedAt],
+  );
+  await eventually(
+    async () => {
+      const { rows } = await owner.query<{ role: string }>(
+        `select distinct substring(application_name from '^derms-([a-z]+)') as role from pg_stat_activity
+          where usename = 'derms_app' and backend_start > $1`,
+        [rotatedAt],
+      );
+      expect(rows.map(({ role }) => role)).toEqual(expect.arrayContaining(ROLES));
+    },
+    60_000,
+    250,
+  );
+}
+
+const brokerLog = (): string => readFileSync(`${join(system.stack.folder, 'mosquitto')}.log`, 'utf8');
+
+/** The broker hangs up on who has the old password; jobs has no connection there. */
+function everyRoleIsBackAtTheBroker(since: number): void {
+  const back = [
+    ...brokerLog()
+      .slice(since)
+      .matchAll(/ connected from \S+ as derms-([a-z]+)-/g),
+  ].map(([, role]) => role);
+  expect(back).toEqual(expect.arrayContaining(['api', 'control', 'ingest']));
+}
+
 it('passwords of PostgreSQL and of the broker change under load without a restart: no request fails, no message is lost', async () => {
   const old = { db: system.secrets.postgresApp, mqtt: system.stack.brokerUser.password };
   const next = { db: drawn(), mqtt: drawn() };
@@ -143,25 +199,15 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
   load.grow(14);
   await sleep(HOW_LONG_MS / 4);
   mqttPassword = next.mqtt;
+  const brokerSaid = brokerLog().length;
   await rotateBroker(next.mqtt);
   await Promise.all([load.end, device.end]);
   const rotatedAt = rows[0]!.now;
 
   expect(load.failed).toEqual([]);
   expect(load.answered()).toBeGreaterThan(50);
-  // The pool has grown since: with the old password no connection could be made.
-  await eventually(
-    async () => {
-      const { rows: made } = await owner.query<{ name: string }>(
-        `select distinct application_name as name from pg_stat_activity
-          where usename = 'derms_app' and backend_start > $1 and application_name like 'derms-api%'`,
-        [rotatedAt],
-      );
-      expect(made).not.toEqual([]);
-    },
-    30_000,
-    250,
-  );
+  await everyRoleConnectsAnew(rotatedAt);
+  everyRoleIsBackAtTheBroker(brokerSaid);
   expect(device.acknowledged.length).toBeGreaterThan(50);
   await eventually(
     async () => {
@@ -176,17 +222,7 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
     30_000,
     500,
   );
-  await eventually(
-    async () => {
-      const { rows: loops } = await owner.query<{ running: boolean }>(
-        "select bool_and(finished_at > now() - interval '12 s') as running from control_loops",
-      );
-      expect(loops[0]?.running).toBe(true);
-      expect(await (await fetch(`${system.apiUrl}/api/health`)).json()).toMatchObject({ status: 'ok', problems: [] });
-    },
-    60_000,
-    500,
-  );
+  await healthy();
   expect((['api', 'worker', 'simulator'] as const).map((name) => system.running(name).pid)).toEqual(pids);
   expect((['api', 'worker', 'simulator'] as const).every((name) => system.running(name).isRunning())).toBe(true);
 
@@ -200,4 +236,31 @@ it('passwords of PostgreSQL and of the broker change under load without a restar
       ...{ protocolVersion: 5, reconnectPeriod: 0, connectTimeout: 5_000 },
     }),
   ).rejects.toThrow(/not authorized|bad user name/i);
+}, 180_000);
+
+it('certificate and API key for Temporal change without a restart: every call and every poll comes with the new ones', async () => {
+  const pids = (['api', 'worker'] as const).map((name) => system.running(name).pid);
+  temporal.renew('second', 'key-two');
+
+  await eventually(
+    async () => {
+      const before = temporal.gateway.passed.length;
+      temporal.gateway.endWaiting();
+      await fetch(`${system.apiUrl}/api/health`);
+      await sleep(5_000);
+      const since = temporal.gateway.passed.slice(before);
+      expect(new Set(since.map(({ client, authorization }) => `${String(client)} ${String(authorization)}`))).toEqual(
+        new Set(['second Bearer key-two']),
+      );
+      // People's questions, the loops' work, and jobs'.
+      for (const method of ['Health/Check', 'PollWorkflowTaskQueue', 'PollActivityTaskQueue'])
+        expect(since).toContainEqual(expect.objectContaining({ path: expect.stringContaining(method) }));
+    },
+    90_000,
+    0,
+  );
+
+  temporal.gateway.apiKey = 'key-two';
+  await healthy();
+  expect((['api', 'worker'] as const).map((name) => system.running(name).pid)).toEqual(pids);
 }, 180_000);

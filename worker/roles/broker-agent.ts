@@ -5,6 +5,7 @@ import { connectWhenReady, installRuntime } from '../../temporal/runtime';
 import { brokerQueue } from '../../workflows/messages';
 import { AGENT_SETTINGS } from '../agent-settings';
 import { openBackupVault } from '../../backups/vault';
+import { watchBrokerLog } from '../broker-log';
 import { configuredBrokerStore } from '../broker-store';
 import { beginRoleWith, runRole } from '../role-process';
 import { startTemporalWorker } from '../temporal-worker';
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
   if (typeof store === 'string') throw new Error(store);
   const vault = await openBackupVault(settings);
   if (vault === null) throw new Error('the agent needs BACKUP_STORAGE and BACKUP_ENCRYPTION_KEYS');
+  if (settings.BROKER_LOG_PATH !== undefined) watchBrokerLog(settings.BROKER_LOG_PATH, role); // needs no Temporal
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const temporal = temporalAccess(settings, secrets);

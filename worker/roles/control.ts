@@ -47,7 +47,7 @@ async function main(): Promise<void> {
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const temporal = temporalAccess(settings, secrets);
   const connection = await connectWhenReady(temporal, log, new AbortController().signal);
-  const clientConnection = connectLazily(temporal);
+  const clientConnection = connectLazily(temporal, { log });
   shutdown.add('Temporal client', () => clientConnection.close());
   const client = new Client({ connection: clientConnection, namespace: settings.TEMPORAL_NAMESPACE });
   await untilNamespaceIsThere(clientConnection, settings.TEMPORAL_NAMESPACE, log);

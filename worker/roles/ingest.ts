@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const { settings, secrets, log, registry, shutdown, missing } = role;
   const db = await openRoleDatabase(role, 'ingest');
   tellSecrets(role, 'ingest', db);
-  const connection = connectLazily(temporalAccess(settings, secrets));
+  const connection = connectLazily(temporalAccess(settings, secrets), { log });
   shutdown.add('Temporal client', () => connection.close());
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
 

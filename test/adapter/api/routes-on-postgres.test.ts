@@ -157,6 +157,28 @@ it('a feeder is made, changed and hung elsewhere against its revision', async ()
   expect((await patch('"1"', { name: 'B' })).status).toBe(412);
 });
 
+it('a change may ask that something is there, whatever it says, or that nothing is', async () => {
+  const put = async (headers: Record<string, string>): Promise<number> =>
+    (
+      await app.call('PUT', '/api/feeders/c', {
+        as: 'admin',
+        body: { importLimitKw: 10, exportLimitKw: 10 },
+        headers,
+      })
+    ).status;
+  const patch = async (path: string, body: object, headers: Record<string, string>): Promise<number> =>
+    (await app.call('PATCH', path, { as: 'admin', body, headers })).status;
+  const any = { 'if-match': '*' };
+  const none = { 'if-none-match': '*' };
+
+  expect([await put(any), await patch('/api/feeders/c', { name: 'C' }, any)]).toEqual([412, 404]);
+  expect([await put(none), await put(none)]).toEqual([201, 412]);
+  expect([await put({}), await put(any), await put({ 'if-match': 'W/"2"' })]).toEqual([428, 200, 412]);
+  expect(await patch('/api/feeders/c', { name: 'C' }, any)).toBe(200);
+  expect(await patch('/api/devices/ev-1', { weight: 3 }, any)).toBe(200);
+  expect(await patch('/api/devices/ev-1', { weight: 4 }, none)).toBe(412);
+});
+
 it('orders to the loop are written at its root', async () => {
   const order = (verb: string, body?: object) =>
     app.call('POST', `/api/feeders/a/control-loop/${verb}`, { as: 'admin', body });

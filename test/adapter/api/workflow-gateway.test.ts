@@ -1,5 +1,5 @@
-import { Client, type Connection } from '@temporalio/client';
-import { connectLazily } from '../../../temporal/client-connection';
+import { Client } from '@temporalio/client';
+import { connectLazily, type TemporalConnection } from '../../../temporal/client-connection';
 import { createWorkflowGateway } from '../../../api/temporal/workflow-gateway';
 import type { WorkflowPort } from '../../../api/ports';
 import { createJobRunStarter } from '../../../temporal/job-run-starter';
@@ -12,7 +12,7 @@ const DISPATCH = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
 describe('with Temporal there', () => {
   let namespace: TestNamespace;
   let workflows: WorkflowPort;
-  let connection: Connection;
+  let connection: TemporalConnection;
   beforeAll(async () => {
     namespace = await createTestNamespace();
     connection = connectLazily({ address: namespace.address, tls: null, apiKey: null });
@@ -70,7 +70,7 @@ describe('with Temporal there', () => {
 
 describe('with Temporal away', () => {
   let workflows: WorkflowPort;
-  let connection: Connection;
+  let connection: TemporalConnection;
   beforeAll(async () => {
     connection = connectLazily({ address: `127.0.0.1:${String(await freePort())}`, tls: null, apiKey: null });
     const client = new Client({ connection, namespace: 'derms' });

@@ -7,6 +7,7 @@ import { openDatabase, type Database } from '../../../db/pool';
 import { createTestDatabase, eventually, testLog, type TestDatabase } from '../../support/servers';
 import { ANNA } from '../db/people-writes';
 import { connectAsOwner } from './owner';
+import { forkSealer, killSealer } from './sealing-processes';
 
 let database: TestDatabase;
 let db: Database;
@@ -115,11 +116,40 @@ describe('sealing', () => {
     expect(await sealEntries(db, { limit: 10, link: linkEntries })).toBe(1);
   });
 
+  it.each([
+    ['is killed', 3_000],
+    ['hangs', 6_000],
+  ])(
+    'goes on elsewhere when the process that seals %s in the middle of it, within %i ms',
+    async (what, withinMs) => {
+      await append('a');
+      const lost = await forkSealer({ database: database.options, standStill: true });
+      try {
+        const lostAt = performance.now();
+        if (what === 'is killed') await killSealer(lost);
+
+        await eventually(
+          async () => {
+            await sealAll(db);
+            expect(await sealedSubjects()).toEqual(['a']);
+          },
+          20_000,
+          100,
+        );
+
+        expect(performance.now() - lostAt).toBeLessThan(withinMs);
+      } finally {
+        await killSealer(lost);
+      }
+    },
+    120_000,
+  );
+
   it('loses and doubles nothing under twenty writers and two sealers, with some that roll back', async () => {
     const other = openDatabase({ ...database.options, poolSize: 2 }, testLog);
     let writing = true;
     const sealers = [db, other].map(async (sealer) => {
-      while (writing) await sealAll(sealer);
+      while (writing) await sealAll(sealer).catch(() => undefined); // who was hung up on tries again, as the real one does
     });
     const writers = Array.from({ length: 20 }, async (_, writer) => {
       for (let index = 0; index < 25; index += 1) {

@@ -78,8 +78,10 @@ it('the list takes a feeder with all that is below it, and goes on after an id',
 });
 
 describe('changing a device', () => {
-  const patch = (fields: Parameters<typeof patchDevice>[1]['fields'], expectedRevision: number | null = 1) =>
-    patchDevice(database.db, { deviceId: 'ev-1', fields, expectedRevision, actor: ANNA }, SILENCE);
+  const patch = (fields: Parameters<typeof patchDevice>[1]['fields'], revision: number | null = 1) => {
+    const preconditions = { ifMatch: revision === null ? null : [revision], ifNoneMatch: null };
+    return patchDevice(database.db, { deviceId: 'ev-1', fields, preconditions, actor: ANNA }, SILENCE);
+  };
   beforeEach(async () => {
     await addEv(database.db, 'ev-1', 'north');
     await database.db.query(`update devices set feeder_origin = 'wire', rating_origin = 'wire', max_import_kw = 11`);

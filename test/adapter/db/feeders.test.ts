@@ -15,12 +15,18 @@ const put = (feederId: string, fields: Partial<FeederFields>, revision: number |
   putFeeder(database.db, {
     feederId,
     fields: { ...FIELDS, ...fields },
-    expectedRevision: revision,
+    preconditions: { ifMatch: revision === null ? null : [revision], ifNoneMatch: null },
     actor: ANNA,
     defaultIntervalSeconds: 7,
   });
 const patch = (feederId: string, fields: Parameters<typeof patchFeeder>[1]['fields'], revision: number | null = 1) =>
-  patchFeeder(database.db, { feederId, fields, expectedRevision: revision, actor: ANNA, defaultIntervalSeconds: 7 });
+  patchFeeder(database.db, {
+    feederId,
+    fields,
+    preconditions: { ifMatch: revision === null ? null : [revision], ifNoneMatch: null },
+    actor: ANNA,
+    defaultIntervalSeconds: 7,
+  });
 const rootOf = async (feederId: string): Promise<string> => (await readFeeder(database.db, feederId)).rootFeederId;
 
 describe('making a feeder', () => {

@@ -9,7 +9,10 @@ import { startChild, type ChildProcess } from '../../../servers/child-process';
 import { freePort } from '../../../servers/free-port';
 import { toolEnvironment } from '../../../servers/tool';
 import { makeCertificateAuthority, writePair } from '../../support/certificate-authority';
-import { eventually } from '../../support/servers';
+import { Registry } from '../../../observability/metrics';
+import { ShutdownList } from '../../../observability/shutdown';
+import { eventually, testLog } from '../../support/servers';
+import { watchBrokerLog } from '../../../worker/broker-log';
 
 const DEPLOY = join(__dirname, '../../../deploy/mosquitto');
 /** A loopback address that nobody else's broker listens on by itself. */
@@ -21,17 +24,19 @@ const clients: MqttClient[] = [];
 let port: number;
 let processPort: number;
 let broker: ChildProcess;
+const registry = new Registry();
+const shutdown = new ShutdownList(testLog, 5_000);
 
 beforeAll(async () => {
   port = await freePort();
   do processPort = await freePort();
   while (processPort === port);
-  for (const name of ['config', 'certs', 'data']) mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['config', 'certs', 'data', 'log']) mkdirSync(join(folder, name), { recursive: true });
   writePair(join(folder, 'certs'), 'tls', authority.issue({ names: ['broker.test'] }));
   writeFileSync(join(folder, 'config/acl'), readFileSync(join(DEPLOY, 'acl')));
   writeFileSync(
     join(folder, 'config/passwords'),
-    ['derms', 'pv-1', 'pv-2', 'pv-3'].map(passwordLine).join('\n') + '\n',
+    ['derms', ...[1, 2, 3, 4, 5, 6, 7].map((n) => `pv-${String(n)}`)].map(passwordLine).join('\n') + '\n',
     {
       mode: 0o600,
     },
@@ -47,12 +52,15 @@ beforeAll(async () => {
   const tool = readToolchain().mosquitto;
   broker = await startChild({
     ...{ name: 'Mosquitto', program: tool.path, args: ['-c', join(folder, 'mosquitto.conf')] },
-    ...{ env: toolEnvironment(tool), cwd: folder, logFile: join(folder, 'log') },
+    ...{ env: toolEnvironment(tool), cwd: folder, logFile: join(folder, 'said') },
   });
   await eventually(async () => (await signIn('derms')).end(true));
+  // As its agent does beside it.
+  watchBrokerLog(join(folder, 'log/mosquitto.log'), { log: testLog, registry, shutdown });
 }, 60_000);
 afterAll(async () => {
   for (const client of clients) client.end(true);
+  await shutdown.run('test');
   await broker.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -131,6 +139,30 @@ describe('the broker of deploy/mosquitto', () => {
 
     await hungUp;
     await quiet.publishAsync('der/telemetry/pv/pv-2', 'still here', { qos: 1 });
+  });
+
+  it('is watched: who forges, listens to another or sends too much is counted by name, and nobody else', async () => {
+    const [listener, loud, good] = [await signIn('pv-5'), await signIn('pv-6'), await signIn('pv-7')];
+    await good.subscribeAsync('der/setpoints/+/pv-7', { qos: 1 });
+    await good.publishAsync('der/telemetry/pv/pv-7', 'own', { qos: 1 });
+
+    // Some versions hang up on a forger.
+    for (const topic of ['der/telemetry/pv/pv-7', 'der/setpoints/pv/pv-7', 'der/emergency-stop'])
+      expect(await isTaken(await signIn('pv-4'), topic)).toBe(false);
+    await listener.subscribeAsync(['der/setpoints/pv/pv-7', 'der/setpoints/pv/pv-5'], { qos: 1 });
+    const hungUp = closing(loud);
+    loud.publish('der/telemetry/pv/pv-6', Buffer.alloc(100_000), { qos: 0 });
+    await hungUp;
+
+    const counted = async (): Promise<string[]> =>
+      (await registry.metrics()).match(/(?<=^derms_broker_turned_away_total)\{client="pv-[4-7]".*$/gm) ?? [];
+    await eventually(async () =>
+      expect((await counted()).sort()).toEqual([
+        '{client="pv-4",what="publish"} 3',
+        '{client="pv-5",what="subscribe"} 1',
+        '{client="pv-6",what="oversized"} 1',
+      ]),
+    );
   });
 
   it('answers others within a second while one floods', async () => {

@@ -1,11 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Connection } from '@temporalio/client';
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import { Secrets } from '../../../config/secrets';
 import type { TemporalAccess } from '../../../temporal/access';
-import { connectLazily } from '../../../temporal/client-connection';
+import { connectLazily, type TemporalConnection } from '../../../temporal/client-connection';
 import { connectNatively } from '../../../temporal/connect-natively';
 import { renewConnection } from '../../../temporal/renew-connection';
 import { openClientTls, type ClientTlsOptions } from '../../../tls/client-tls';
@@ -27,7 +26,7 @@ const WITHIN_MS = 5_000;
 let namespace: TestNamespace;
 let gateway: TemporalGateway;
 const gateways: TemporalGateway[] = [];
-const connections: (Connection | NativeConnection)[] = [];
+const connections: (TemporalConnection | NativeConnection)[] = [];
 
 const open = async (pair = server): Promise<TemporalGateway> => {
   const opened = await startTemporalGateway(testServers().temporal.address, { server: pair, ca: authority.cert });
@@ -127,6 +126,43 @@ it('the client sends the API key that the file holds at the time of the call', a
     new Set(['Bearer key-one', 'Bearer key-two']),
   );
 });
+
+it('the client takes a certificate that was renewed on disk, once it is let in with it; what began before ends undisturbed', async () => {
+  const pair = writePair(folder, 'client', authority.issue({ commonName: 'first' }));
+  const connection = connectLazily(access(pair), { log: testLog, everyMs: 100 });
+  connections.push(connection);
+  const ask = () => connection.withDeadline(Date.now() + WITHIN_MS, () => connection.workflowService.getSystemInfo({}));
+  let seen = 0;
+  /** Since it was asked last. */
+  const askers = (): (string | null)[] => {
+    const since = gateway.passed.slice(seen);
+    seen = gateway.passed.length;
+    return since.map(({ client }) => client);
+  };
+  let goOn = (): void => undefined;
+  const waiting = connection.withDeadline(Date.now() + 60_000, async () => {
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    return connection.workflowService.getSystemInfo({});
+  });
+  await ask();
+
+  writePair(folder, 'client', stranger.issue({ commonName: 'not let in' }));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  for (let call = 0; call < 3; call += 1) await ask();
+  expect(new Set(askers())).toEqual(new Set(['first']));
+
+  writePair(folder, 'client', authority.issue({ commonName: 'second' }));
+  await eventually(async () => {
+    askers();
+    await ask();
+    expect(askers()).toEqual(['second']);
+  });
+  goOn();
+  await waiting;
+  expect(askers()).toEqual(['first']);
+}, 60_000);
 
 it('a worker goes on polling with a client certificate and an API key that were renewed on disk, without a restart', async () => {
   const file = join(folder, 'worker-key');

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { repositoryRoot } from '../../../local/toolchain';
 
 // A telling part of the adapter tests again, with PgBouncer in transaction mode in between: transactions that lock, advisory
-// locks, plans with their statement timeouts, partitions and their upkeep past the pooler.
+// locks, plans with their statement timeouts, partitions and their upkeep past the pooler, the sealer's changing hands.
 const PART = [
   'test/adapter/db/partition-removal.test.ts',
   'test/adapter/db/plan-store.test.ts',
   'test/adapter/db/job-orders.test.ts',
+  'test/adapter/audit/seal.test.ts',
 ];
 
 describe('the application', () => {
@@ -28,6 +29,6 @@ describe('the application', () => {
       });
     const [code] = (await once(jest, 'close')) as [number | null];
     expect(code === 0 ? 'passed' : said).toBe('passed');
-    expect(said).toMatch(/Test Suites: 3 passed, 3 total/);
+    expect(said).toMatch(/Test Suites: 4 passed, 4 total/);
   }, 400_000);
 });

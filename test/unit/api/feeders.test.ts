@@ -205,7 +205,53 @@ describe('the routes of feeders', () => {
     });
     expect([answer.status, answer.headers.get('etag'), told]).toEqual([200, '"3"', ['s', 'old']]);
     expect(changes).toEqual([
-      expect.objectContaining({ feederId: 'a', fields: { importLimitKw: 80, name: null }, expectedRevision: 2 }),
+      expect.objectContaining({
+        feederId: 'a',
+        fields: { importLimitKw: 80, name: null },
+        preconditions: { ifMatch: [2], ifNoneMatch: null },
+      }),
+    ]);
+  });
+
+  it.each`
+    ifMatch                             | seen
+    ${'"2-Zm9v"'}                       | ${[2]}
+    ${'2'}                              | ${[2]}
+    ${'"1-YmFy", "2-Zm9v" ,W/"3", "x"'} | ${[1, 2]}
+    ${'W/"2"'}                          | ${[]}
+    ${'"of-another-server"'}            | ${[]}
+    ${'*'}                              | ${'any'}
+  `(
+    'take $ifMatch as If-Match and as If-None-Match for $seen',
+    async ({ ifMatch, seen }: { ifMatch: string; seen: unknown }) => {
+      const preconditions: unknown[] = [];
+      const { call } = await start({
+        feeders: {
+          patch: (change) => {
+            preconditions.push(change.preconditions);
+            return Promise.resolve({ created: false, feeder: aRecord('a'), rootsTouched: [] });
+          },
+        },
+      });
+      for (const name of ['if-match', 'if-none-match'])
+        await call('PATCH', '/api/feeders/a', { as: 'admin', body: { name: 'A' }, headers: { [name]: ifMatch } });
+      expect(preconditions).toEqual([
+        { ifMatch: seen, ifNoneMatch: null },
+        { ifMatch: null, ifNoneMatch: seen },
+      ]);
+    },
+  );
+
+  it.each(['"2', 'two', '*, "2"', '"2" "3"', ''])('refuse If-Match: %s', async (ifMatch) => {
+    const { call } = await start({});
+    const answer = await call('PATCH', '/api/feeders/a', {
+      as: 'admin',
+      body: { name: 'A' },
+      headers: { 'if-match': ifMatch },
+    });
+    expect([answer.status, answer.body.errors]).toEqual([
+      422,
+      [{ pointer: '/header/if-match', message: expect.stringContaining('is no list of ETags') }],
     ]);
   });
 

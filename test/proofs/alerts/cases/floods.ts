@@ -4,7 +4,18 @@ const device = (values: string): Series => ({ 'derms_ingest_refused_total{reason
 const callers = (values: string): Series => ({ 'derms_http_rate_limited_total{policy="reads"}': values });
 const newcomers = (values: string): Series => ({ 'derms_http_connections_ended_total{what="newcomer"}': values });
 
+const forger = (values: string): Series => ({
+  'derms_broker_turned_away_total{client="pv-1",what="publish",job="derms-broker-agent"}': values,
+});
+
 export const floods: readonly AlertCase[] = [
+  {
+    ...{ alert: 'DermsDeviceTurnedAway', series: forger('0+6x40'), fires: true, atMinute: 25 },
+    labels: { client: 'pv-1', what: 'publish' },
+    says: 'The broker turns pv-1 away (publish), 60 times in ten minutes.',
+  },
+  // Once, by mistake.
+  { alert: 'DermsDeviceTurnedAway', series: forger('0x5 2x35'), fires: false, atMinute: 14 },
   {
     ...{ alert: 'DermsDeviceFloods', series: device('0+600x30'), fires: true, atMinute: 15 },
     says: 'Devices send 20 messages a second more than they may.',

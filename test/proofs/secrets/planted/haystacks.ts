@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client as TemporalClient, Connection } from '@temporalio/client';
-import type { Database } from '../../../db/pool';
-import { METRICS_OFFSETS, WORKER_ROLES } from '../../../local/ports';
-import type { TestSystem } from '../../../local/test-system';
+import type { Database } from '../../../../db/pool';
+import { METRICS_OFFSETS, WORKER_ROLES } from '../../../../local/ports';
+import type { TestSystem } from '../../../../local/test-system';
 import type { Haystack } from './needles';
 
 /** Everything that our programs and the servers have said; not their data. */

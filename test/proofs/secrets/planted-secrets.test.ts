@@ -1,28 +1,36 @@
 import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client as PostgresClient } from 'pg';
-import type { Database } from '../../db/pool';
-import { startMosquitto } from '../../local/mosquitto';
-import { repositoryRoot } from '../../local/toolchain';
-import type { TestSystem } from '../../local/test-system';
-import { freePort } from '../../servers/free-port';
-import { eventually } from '../support/servers';
+import type { Database } from '../../../db/pool';
+import { startMosquitto } from '../../../local/mosquitto';
+import { repositoryRoot } from '../../../local/toolchain';
+import type { TestSystem } from '../../../local/test-system';
+import { startVersitygw, type VersitygwServer } from '../../../local/versitygw';
+import { freePort } from '../../../servers/free-port';
+import { BACKUP_BUCKET, backupBucketSettings, makeBackupBucket } from '../../support/backup-bucket';
+import { eventually } from '../../support/servers';
+import { startTemporalFront, type TemporalFront } from '../../support/temporal-front';
 import { historiesOf, logsOf, metricsOf, rowsOf } from './planted/haystacks';
 import { findSecrets, type Haystack, type Needles } from './planted/needles';
 import { watchProcesses, type ProcessWatch } from './planted/process-watch';
-import { apiAs, databaseOf, sleep, startDemo } from './support';
+import { apiAs, databaseOf, sleep, startDemo } from '../../e2e/support';
 
-// A whole day of the system in a minute, with secrets that are known: log-ins, dispatches, backups, a restore, refused and
-// failing connections. Afterwards everything that it said, stored or showed is searched for them.
+// A whole day of the system in a minute, with secrets that are known, the keys of a bucket and of Temporal among them: log-ins,
+// dispatches, backups, a restore, refused and failing connections. Afterwards everything that it said, stored or showed is searched for them.
 
 const S3_SECRET = randomBytes(24).toString('base64url');
+const TEMPORAL_KEY = randomBytes(24).toString('base64url');
 const MISTYPED = `Mistyped-${randomBytes(9).toString('base64url')}`;
 /** Stands in all that may hold it, so that each place is known to be searched. */
 const MARK = `mark-${randomUUID()}`;
 
 let system: TestSystem;
+const s3Folder = mkdtempSync(join(tmpdir(), 'derms-test-planted-'));
+let bucket: VersitygwServer;
+let temporal: TemporalFront;
 let db: Database;
 let watch: ProcessWatch;
 let needles: Needles;
@@ -30,8 +38,14 @@ const answers = new Map<string, string>();
 const replaced: { stop(): Promise<unknown> }[] = [];
 
 beforeAll(async () => {
+  bucket = await startVersitygw({ folder: join(s3Folder, 's3'), secretAccessKey: S3_SECRET });
+  (await makeBackupBucket(bucket)).destroy();
   system = await startDemo({
-    env: { BACKUP_S3_SECRET_ACCESS_KEY: S3_SECRET, BACKUP_S3_ACCESS_KEY_ID: 'AKIA-TEST', LOG_LEVEL: 'debug' },
+    env: { ...backupBucketSettings(bucket), LOG_LEVEL: 'debug' },
+    front: async (stack) => {
+      temporal = await startTemporalFront(stack, { commonName: 'planted', apiKey: TEMPORAL_KEY });
+      return { ...temporal, env: { ...temporal.env, TEMPORAL_API_KEY: TEMPORAL_KEY } };
+    },
   });
   db = databaseOf(system);
   watch = watchProcesses((['api', 'worker', 'simulator'] as const).map((name) => system.running(name).pid));
@@ -44,6 +58,7 @@ beforeAll(async () => {
     'password of backups at PostgreSQL': secrets.postgresBackup,
     'password at the broker': secrets.mqttBackend,
     'secret of the bucket': S3_SECRET,
+    'API key for Temporal': TEMPORAL_KEY,
     'key of the backups': secrets.backupKeys.split(':')[1]!,
     ...Object.fromEntries(Object.entries(secrets.users).map(([user, password]) => [`password of ${user}`, password])),
     ...Object.fromEntries(
@@ -58,6 +73,8 @@ afterAll(async () => {
   await db.close();
   await system.stop();
   for (const server of replaced) await server.stop();
+  await bucket.stop();
+  rmSync(s3Folder, { recursive: true, force: true });
 }, 60_000);
 
 const hashesOf = (users: string): string[] => (JSON.parse(users) as { hash: string }[]).map(({ hash }) => hash);
@@ -195,6 +212,14 @@ async function aBucketThatIsNotThere(): Promise<void> {
 const textOf = (haystack: Haystack): string => [...haystack.values()].join('\n');
 /** What may be anywhere: proves that the place was searched, and that a search finds what is there. */
 const marked = (haystack: Haystack): number => findSecrets(haystack, { mark: MARK }).length;
+
+it('both keys were used: backups lie in the bucket, and Temporal was reached with the key', () => {
+  const objects = readdirSync(join(s3Folder, 's3/data', BACKUP_BUCKET), { recursive: true, encoding: 'utf8' });
+  expect(objects).toContainEqual(expect.stringContaining('manifest'));
+  expect(new Set(temporal.gateway.passed.map(({ authorization }) => authorization))).toEqual(
+    new Set([`Bearer ${TEMPORAL_KEY}`]),
+  );
+});
 
 it('no log holds a secret', () => {
   const logs = logsOf(system);
