@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readToolchain } from '../toolchain';
+import { changelogFault } from './changelog';
+import type { Look, ReleaseCheck } from './check';
+import { migrationFaults } from './migration-safety';
+import { filesOf, git, type PreviousRelease } from './previous-release';
+import { historiesOf, replayFaults } from './replay-histories';
+import { makeSbom, sbomFaults, type Lockfile } from './sbom';
+
+const MIGRATIONS = 'db/migrations';
+const API = 'docs/openapi.json';
+/** Breaking changes that are meant, each a line as oasdiff says it; CHANGELOG.md tells callers. */
+const MEANT = 'docs/openapi-breaking.txt';
+/** Where images are named with their version. */
+const DEPLOYED = ['docker-compose.yml', 'deploy/Dockerfile', 'deploy/k8s/prod/derms.yaml', 'deploy/k8s/staging/derms.yaml'];
+export const SBOM_FILE = 'dist/sbom.cdx.json';
+
+/** All of them, the quick ones first. */
+export function releaseChecks(root: string, previous: PreviousRelease): ReleaseCheck[] {
+  const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+  const { name, version } = JSON.parse(read('package.json')) as { name: string; version: string };
+  return [
+    { name: 'no uncommitted change', look: () => uncommitted(root) },
+    {
+      name: 'changelog',
+      look: () => {
+        const fault = changelogFault(read('CHANGELOG.md'), version);
+        return { said: `CHANGELOG.md tells of ${version}`, faults: fault === null ? [] : [fault] };
+      },
+    },
+    { name: 'images carry the version', look: () => images(DEPLOYED.map((path) => [path, read(path)] as const), version) },
+    { name: 'migrations only add', look: () => migrations(root, previous) },
+    { name: 'recorded histories replay', look: () => replay(root, previous) },
+    { name: 'the API keeps its promises', look: () => api(root, previous) },
+    { name: 'no secret, no weak default', look: () => script(root, 'lint:env') },
+    { name: 'known weaknesses of packages', look: () => script(root, 'audit:packages') },
+    { name: 'list of packages (SBOM)', look: () => sbom(root, name) },
+  ];
+}
+
+function uncommitted(root: string): Look {
+  const changed = git(root, 'status', '--porcelain').split('\n').filter((line) => line !== '');
+  return { said: `commit ${git(root, 'rev-parse', '--short', 'HEAD').trim()}`, faults: changed };
+}
+
+export function images(files: readonly (readonly [string, string])[], version: string): Look {
+  const named = files.flatMap(([path, text]) =>
+    [...text.matchAll(/derms\/(?:app|ops):([\w.-]+)|^ARG VERSION=(\S+)/gm)].map(([whole, tag, argument]) => ({
+      ...{ path, whole },
+      is: tag ?? argument,
+    })),
+  );
+  const others = named.filter(({ is }) => is !== version).map(({ path, whole }) => `${path}: ${whole}`);
+  return { said: `${String(named.length)} places name ${version}`, faults: [...new Set(others)] };
+}
+
+function migrations(root: string, previous: PreviousRelease): Look {
+  const now = new Map(
+    readdirSync(join(root, MIGRATIONS))
+      .filter((name) => name.endsWith('.sql'))
+      .map((name) => [name, readFileSync(join(root, MIGRATIONS, name), 'utf8')]),
+  );
+  const before = filesOf(previous, MIGRATIONS, root);
+  return {
+    said: `${String(now.size - before.size)} new since ${previous.version}`,
+    faults: migrationFaults(before, now, previous.version),
+  };
+}
+
+async function replay(root: string, previous: PreviousRelease): Promise<Look> {
+  const histories = historiesOf(root, previous);
+  return {
+    said: `${String(histories.size)} histories, on the bundle that is shipped`,
+    faults: await replayFaults(join(root, 'dist/workflow-bundle.js'), histories),
+  };
+}
+
+function api(root: string, previous: PreviousRelease): Look {
+  const tool = readToolchain(join(root, '.local')).oasdiff;
+  if (tool === undefined)
+    return { said: 'needs oasdiff: node local/setup/setup.mjs --proofs', faults: [], notChecked: true };
+  const folder = mkdtempSync(join(tmpdir(), 'derms-release-'));
+  try {
+    const before = join(folder, 'openapi.json');
+    writeFileSync(before, git(root, 'show', `${previous.commit}:${API}`));
+    const meant = existsSync(join(root, MEANT)) ? ['--err-ignore', join(root, MEANT)] : [];
+    const { status, stdout, stderr } = spawnSync(
+      tool.path,
+      ['breaking', before, join(root, API), '--fail-on', 'ERR', '--format', 'singleline', ...meant],
+      { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+    );
+    const faults = status === 0 ? [] : `${stdout}${stderr}`.split('\n').filter((line) => /^error/.test(line));
+    return { said: `against ${previous.version}`, faults: status !== 0 && faults.length === 0 ? [stderr] : faults };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Code 3 is "not checked" for all our scripts. */
+function script(root: string, name: string): Look {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', name], { cwd: root, encoding: 'utf8' });
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim() !== '');
+  if (status === 3) return { said: lines.at(-1) ?? name, faults: [], notChecked: true };
+  return { said: `npm run ${name}`, faults: status === 0 ? [] : lines };
+}
+
+function sbom(root: string, name: string): Look {
+  const made = makeSbom(root, name);
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lockfile;
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  writeFileSync(join(root, SBOM_FILE), `${JSON.stringify(made, null, 2)}\n`);
+  return { said: `${String(made.components.length)} packages in ${SBOM_FILE}`, faults: sbomFaults(made, lock) };
+}
