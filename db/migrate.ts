@@ -121,21 +121,36 @@ function knownMigrations(): Migration[] {
     });
 }
 
-async function apply(client: Client, { name, sql, checksum, usableSince }: Migration): Promise<void> {
-  await client.query('begin');
-  try {
-    await client.query(sql);
-    await client.query('insert into schema_migrations (name, checksum, usable_since) values ($1, $2, $3)', [
-      name,
-      checksum,
-      usableSince,
-    ]);
-    await client.query('commit');
-  } catch (cause) {
-    await client.query('rollback');
-    throw new MigrationError(
-      `migration ${name} failed and was undone: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+/** Whoever waits for a table stops everybody who comes after; so it waits briefly, lets them pass, and tries again. */
+const LOCK_TIMEOUT_MS = 2_000;
+const LOCK_TRIES = 30;
+const LOCK_PAUSE_MS = 1_000;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+async function apply(client: Client, migration: Migration): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await applyOnce(client, migration);
+      return;
+    } catch (cause) {
+      await client.query('rollback');
+      const isLocked = (cause as { code?: string }).code === LOCK_NOT_AVAILABLE;
+      if (!isLocked || tries === LOCK_TRIES)
+        throw new MigrationError(
+          `migration ${migration.name} failed and was undone: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        );
+      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+    }
   }
+}
+
+async function applyOnce(client: Client, { name, sql, checksum, usableSince }: Migration): Promise<void> {
+  await client.query('begin');
+  await client.query(`set local lock_timeout = ${String(LOCK_TIMEOUT_MS)}`);
+  await client.query(sql);
+  await client.query('insert into schema_migrations (name, checksum, usable_since) values ($1, $2, $3)', [
+    ...[name, checksum, usableSince],
+  ]);
+  await client.query('commit');
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readToolchain } from '../toolchain';
 import { changelogFault } from './changelog';
 import type { Look, ReleaseCheck } from './check';
+import { images } from './images';
 import { migrationFaults } from './migration-safety';
 import { filesOf, git, type PreviousRelease } from './previous-release';
 import { historiesOf, replayFaults } from './replay-histories';
@@ -44,17 +45,6 @@ export function releaseChecks(root: string, previous: PreviousRelease): ReleaseC
 function uncommitted(root: string): Look {
   const changed = git(root, 'status', '--porcelain').split('\n').filter((line) => line !== '');
   return { said: `commit ${git(root, 'rev-parse', '--short', 'HEAD').trim()}`, faults: changed };
-}
-
-export function images(files: readonly (readonly [string, string])[], version: string): Look {
-  const named = files.flatMap(([path, text]) =>
-    [...text.matchAll(/derms\/(?:app|ops):([\w.-]+)|^ARG VERSION=(\S+)/gm)].map(([whole, tag, argument]) => ({
-      ...{ path, whole },
-      is: tag ?? argument,
-    })),
-  );
-  const others = named.filter(({ is }) => is !== version).map(({ path, whole }) => `${path}: ${whole}`);
-  return { said: `${String(named.length)} places name ${version}`, faults: [...new Set(others)] };
 }
 
 function migrations(root: string, previous: PreviousRelease): Look {

@@ -60,6 +60,23 @@ describe('migrate', () => {
     expect(await schemaFault(client)).toBe('migrations are not applied: 0019_control_ticks');
   });
 
+  it('waits for a table without stopping those who come after, and is through when the table is free', async () => {
+    const client = await owner();
+    await client.query("delete from schema_migrations where name = '0019_control_ticks'");
+    await client.query(
+      'alter table control_loops drop column on_time_ticks, drop column late_ticks, drop column judged_tick_at',
+    );
+    const reader = await owner();
+    await reader.query('begin; select from control_loops');
+    const migrated = migrate(client);
+    await new Promise((resolve) => setTimeout(resolve, 300)); // it is in the queue
+    const began = performance.now();
+    await database.db.query('select from control_loops');
+    expect(performance.now() - began).toBeLessThan(10_000); // without a bound: for as long as the reader likes
+    await reader.query('rollback');
+    expect(await migrated).toEqual(['0019_control_ticks']);
+  }, 60_000);
+
   it('refuses when a merged migration was edited', async () => {
     const client = await owner();
     await client.query("update schema_migrations set checksum = 'another' where name = '0001_initial'");
