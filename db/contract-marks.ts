@@ -7,12 +7,18 @@ export const markIn = (line: string): string | null => MARK.exec(line.trim())?.[
 /** The oldest release that works on what the migration leaves; null: it only adds. */
 export function contractedSince(sql: string): string | null {
   const marks = sql.split('\n').map(markIn);
-  return marks.reduce((newest, mark) => (mark !== null && (newest === null || isAtLeast(mark, newest)) ? mark : newest), null);
+  return marks.reduce(
+    (newest, mark) => (mark !== null && (newest === null || isAtLeast(mark, newest)) ? mark : newest),
+    null,
+  );
 }
 
 /** Of two versions `1.2.3`; what stands behind a `-` or `+` does not count. */
 export function isAtLeast(version: string, wanted: string): boolean {
-  const [ours, theirs] = [version, wanted].map((text) => text.split(/[-+]/)[0]!.split('.').map(Number)) as [number[], number[]];
+  const [ours, theirs] = [version, wanted].map((text) => text.split(/[-+]/)[0]!.split('.').map(Number)) as [
+    number[],
+    number[],
+  ];
   const place = theirs.findIndex((part, index) => part !== ours[index]);
   return place === -1 || (ours[place] ?? 0) > (theirs[place] ?? 0);
 }

@@ -78,7 +78,12 @@ export interface MessageRate {
 /** Telemetry as it came in and was stored, busiest first; with a root, of its tree. */
 export async function readMessageRates(
   db: Queryable,
-  { by, seconds, rootFeederId, most }: { by: 'feeder' | 'device'; seconds: number; rootFeederId?: string; most: number },
+  {
+    by,
+    seconds,
+    rootFeederId,
+    most,
+  }: { by: 'feeder' | 'device'; seconds: number; rootFeederId?: string; most: number },
 ): Promise<MessageRate[]> {
   const { rows } = await db.query<MessageRate>(
     `with heard as (

@@ -74,7 +74,9 @@ export async function schemaFault(queryable: {
 function beyondUs(applied: ReadonlyMap<string, Pick<Applied, 'usableSince'>>, known: readonly string[]): string[] {
   const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
   return [...applied]
-    .filter(([name, { usableSince }]) => !known.includes(name) && usableSince !== null && !isAtLeast(version, usableSince))
+    .filter(
+      ([name, { usableSince }]) => !known.includes(name) && usableSince !== null && !isAtLeast(version, usableSince),
+    )
     .map(([name]) => name);
 }
 
@@ -89,7 +91,10 @@ const appliedMigrations = async (client: Client): Promise<Map<string, Applied>> 
 
 function pendingMigrations(applied: ReadonlyMap<string, Applied>): Migration[] {
   const known = knownMigrations();
-  const [tooNew] = beyondUs(applied, known.map(({ name }) => name));
+  const [tooNew] = beyondUs(
+    applied,
+    known.map(({ name }) => name),
+  );
   if (tooNew !== undefined) {
     throw new MigrationError(
       `the database has migration ${tooNew}, which took away what this program uses: run the newer program`,

@@ -52,7 +52,9 @@ const statements = ({ rehearsed }: LoopProfile): string[] =>
 const busiest = ({ busiestStatements: found }: LoopProfile): string[] =>
   found === null
     ? ['not there, or not ours to see: docs/production.md, "PostgreSQL"']
-    : found.map(({ calls, totalMs, text }) => `${totalMs.toFixed(1).padStart(8)} ms in ${calls} calls  ${oneLine(text)}`);
+    : found.map(
+        ({ calls, totalMs, text }) => `${totalMs.toFixed(1).padStart(8)} ms in ${calls} calls  ${oneLine(text)}`,
+      );
 
 const transactions = ({ longTransactions }: LoopProfile): string[] =>
   longTransactions.map(({ pid, user, application, state, seconds, waitsFor, statement }) => {
@@ -61,7 +63,9 @@ const transactions = ({ longTransactions }: LoopProfile): string[] =>
   });
 
 const rates = (found: LoopProfile['feeders']): string[] =>
-  found.map(({ id, perSecond, burst }) => `${id.padEnd(40)} ${perSecond.toFixed(2).padStart(8)} ${String(burst).padStart(6)}`);
+  found.map(
+    ({ id, perSecond, burst }) => `${id.padEnd(40)} ${perSecond.toFixed(2).padStart(8)} ${String(burst).padStart(6)}`,
+  );
 
 const refused = ({ refused: found }: LoopProfile): string[] =>
   found.map(

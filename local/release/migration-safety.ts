@@ -33,7 +33,9 @@ function faultsOf(statement: SqlStatement, known: ReadonlySet<string>, previous:
   const at = `${file}:${String(statement.line)}`;
   const { contractSince } = statement;
   if (contractSince === null)
-    return takes.map((what) => `${at}: ${what}: first a release that does without it, then \`-- contract since VERSION: why\``);
+    return takes.map(
+      (what) => `${at}: ${what}: first a release that does without it, then \`-- contract since VERSION: why\``,
+    );
   if (isAtLeast(previous, contractSince)) return [];
   return takes.map((what) => `${at}: ${what}: ${contractSince} is not released; it stays until the release after`);
 }
@@ -77,7 +79,10 @@ const ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^rename/, 'renames'],
   [/^alter (?:column )?(\w+) (?:set data )?type/, 'changes the type of'],
   [/^alter (?:column )?(\w+) set not null/, 'asks for a value of'],
-  [/^add (?:constraint \w+ )?(?:check|unique|primary key|foreign key|exclude)/, 'adds a rule that older programs do not know to'],
+  [
+    /^add (?:constraint \w+ )?(?:check|unique|primary key|foreign key|exclude)/,
+    'adds a rule that older programs do not know to',
+  ],
   [/^set schema/, 'moves'],
 ];
 
@@ -95,7 +100,10 @@ function takesAway(text: string, known: ReadonlySet<string>): string[] {
 function actionsThatTake(rest: string, table: string): string[] {
   const actions = betweenCommas(rest);
   return actions.flatMap((action) => {
-    const bare = /^add (?:column )?(?:if not exists )?(?!constraint|check|unique|primary|foreign|exclude)(\w+) .*not null/.exec(action);
+    const bare =
+      /^add (?:column )?(?:if not exists )?(?!constraint|check|unique|primary|foreign|exclude)(\w+) .*not null/.exec(
+        action,
+      );
     if (bare !== null && !/ (?:default|generated) /.test(action))
       return [`adds column ${bare[1]!} to ${table}, not null and without a default`];
     // A rule that is widened is dropped and made anew in one statement or the next: the new one is looked at.

@@ -28,7 +28,9 @@ export function readPreviousRelease(root = repositoryRoot()): PreviousRelease {
 
 /** Files of a folder as the release had them, by name. */
 export function filesOf({ commit }: PreviousRelease, folder: string, root = repositoryRoot()): Map<string, string> {
-  const names = git(root, 'ls-tree', '--name-only', commit, `${folder}/`).split('\n').filter((name) => name !== '');
+  const names = git(root, 'ls-tree', '--name-only', commit, `${folder}/`)
+    .split('\n')
+    .filter((name) => name !== '');
   return new Map(names.map((name) => [name.slice(folder.length + 1), git(root, 'show', `${commit}:${name}`)]));
 }
 

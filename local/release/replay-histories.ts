@@ -22,7 +22,10 @@ export async function replayFaults(codePath: string, histories: ReadonlyMap<stri
   const faults: string[] = [];
   for (const [name, text] of histories) {
     try {
-      const workflowId = name.split('/').at(-1)!.replace(/\.json$/, '');
+      const workflowId = name
+        .split('/')
+        .at(-1)!
+        .replace(/\.json$/, '');
       await Worker.runReplayHistory({ workflowBundle: { codePath } }, JSON.parse(text), workflowId);
     } catch (error) {
       faults.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);

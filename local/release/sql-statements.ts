@@ -44,8 +44,7 @@ export function sqlStatements(sql: string): SqlStatement[] {
     else if (piece.startsWith('--')) {
       mark = markIn(piece) ?? mark;
       widens ||= WIDENS.test(piece);
-    }
-    else if (!piece.startsWith('/*')) take(piece.startsWith("'") ? "''" : '$$', index);
+    } else if (!piece.startsWith('/*')) take(piece.startsWith("'") ? "''" : '$$', index);
   }
   take(sql.slice(from), from);
   end();

@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../../local/toolchain';
@@ -8,8 +17,19 @@ import { repositoryRoot } from '../../../local/toolchain';
 
 const ROOT = repositoryRoot();
 const NAMES = [
-  ...['no uncommitted change', 'changelog', 'images carry the version', 'migrations only add', 'recorded histories replay'],
-  ...['the API keeps its promises', 'no secret, no weak default', 'known weaknesses of packages', 'list of packages (SBOM)'],
+  ...[
+    'no uncommitted change',
+    'changelog',
+    'images carry the version',
+    'migrations only add',
+    'recorded histories replay',
+  ],
+  ...[
+    'the API keeps its promises',
+    'no secret, no weak default',
+    'known weaknesses of packages',
+    'list of packages (SBOM)',
+  ],
 ];
 let clone: string;
 
@@ -67,7 +87,9 @@ it('says what is wrong, and finds all of it in one go', async () => {
   edit('CHANGELOG.md', (text) => text.replace(/^## .+$/m, '## Unreleased'));
   edit('docker-compose.yml', (text) => text.replace(/derms\/app:[\w.]+/, 'derms/app:latest'));
   writeFileSync(join(clone, 'db/migrations/9999_takes.sql'), 'alter table feeders drop column base_load_kw;\n');
-  edit('test/replay/histories/dispatch-completed.json', (text) => text.replaceAll('advanceDispatch', 'anotherActivity'));
+  edit('test/replay/histories/dispatch-completed.json', (text) =>
+    text.replaceAll('advanceDispatch', 'anotherActivity'),
+  );
   edit('docs/openapi.json', (text) => {
     const document = JSON.parse(text) as { paths: Record<string, unknown> };
     delete document.paths['/api/devices/{deviceId}'];
@@ -78,7 +100,10 @@ it('says what is wrong, and finds all of it in one go', async () => {
   expect(code).toBe(1);
   const { 'known weaknesses of packages': _registry, ...ours } = verdicts;
   // The list of packages is made from the lockfile: it agrees with it whatever that says.
-  expect(ours).toEqual({ ...Object.fromEntries(Object.keys(ours).map((name) => [name, 'FAULT'])), 'list of packages (SBOM)': 'ok' });
+  expect(ours).toEqual({
+    ...Object.fromEntries(Object.keys(ours).map((name) => [name, 'FAULT'])),
+    'list of packages (SBOM)': 'ok',
+  });
   for (const said of [
     '9999_takes.sql:1: drops column feeders.base_load_kw',
     'test/replay/histories/dispatch-completed.json',

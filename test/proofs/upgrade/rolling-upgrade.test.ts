@@ -130,7 +130,9 @@ it('in all that time no workflow task has failed, no tick was missed, and no gap
   expect(failed).toEqual([]);
   expect(Object.keys(completedBy)).toHaveLength(2);
   const gaps = await controlGaps(db, begunAt);
-  process.stdout.write(`upgrade: ${JSON.stringify({ completedBy, longest: Math.max(...gaps.map(({ longestGapSeconds }) => longestGapSeconds)) })}\n`);
+  process.stdout.write(
+    `upgrade: ${JSON.stringify({ completedBy, longest: Math.max(...gaps.map(({ longestGapSeconds }) => longestGapSeconds)) })}\n`,
+  );
   expect(gaps).toHaveLength(FEEDERS);
   expect(gaps.map(({ missedTicks, uncountedTicks }) => [missedTicks, uncountedTicks])).toEqual(gaps.map(() => [0, 0]));
   for (const { longestGapSeconds } of gaps)

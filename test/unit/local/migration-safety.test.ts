@@ -42,9 +42,18 @@ describe('what takes something from the previous release is a fault', () => {
     ['alter table feeders alter note set data type varchar(10)', 'changes the type of feeders.note'],
     ['alter table feeders alter column note set not null', 'asks for a value of feeders.note'],
     ['alter table feeders alter column note drop default', 'leaves no default to feeders.note'],
-    ['alter table feeders add column priority integer not null', 'adds column priority to feeders, not null and without'],
-    ['alter table feeders add priority numeric(4, 2) not null', 'adds column priority to feeders, not null and without'],
-    ["alter table feeders add constraint short check (note <> '')", 'adds a rule that older programs do not know to feeders'],
+    [
+      'alter table feeders add column priority integer not null',
+      'adds column priority to feeders, not null and without',
+    ],
+    [
+      'alter table feeders add priority numeric(4, 2) not null',
+      'adds column priority to feeders, not null and without',
+    ],
+    [
+      "alter table feeders add constraint short check (note <> '')",
+      'adds a rule that older programs do not know to feeders',
+    ],
     ['create unique index one_note on feeders (note)', 'refuses rows that were good before in feeders'],
     ['create or replace view devices_here as select 1', 'changes devices_here'],
     ['create trigger t before insert on feeders for each row execute function f()', 'puts a trigger on feeders'],
@@ -82,9 +91,15 @@ describe('a contract', () => {
   });
 
   it('is what a program is told that is older than it', () => {
-    expect(contractedSince('-- contract since 0.9.0: a\ndrop table a;\n-- contract since 0.10.0: b\ndrop table b')).toBe('0.10.0');
+    expect(
+      contractedSince('-- contract since 0.9.0: a\ndrop table a;\n-- contract since 0.10.0: b\ndrop table b'),
+    ).toBe('0.10.0');
     expect(contractedSince(drop)).toBeNull();
-    expect([isAtLeast('0.10.0', '0.9.9'), isAtLeast('0.9.9', '0.10.0'), isAtLeast('1.0.0-rc.1', '1.0.0')]).toEqual([true, false, true]);
+    expect([isAtLeast('0.10.0', '0.9.9'), isAtLeast('0.9.9', '0.10.0'), isAtLeast('1.0.0-rc.1', '1.0.0')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });
 
@@ -95,10 +110,10 @@ it('a rule that is made wider says so; that word stands for nothing else', () =>
 
 describe('what the previous release has applied', () => {
   it.each`
-    change            | now                                                                                  | fault
-    ${'is edited'}    | ${new Map([['0001_initial.sql', 'select 1']])}                                       | ${'0001_initial.sql: the previous release has it, and it was edited'}
-    ${'goes'}         | ${new Map()}                                                                         | ${'0001_initial.sql: the previous release has it, and it is gone'}
-    ${'gets company'} | ${new Map([...BEFORE, ['0000_before.sql', 'select 1']])}                             | ${'0000_before.sql: sorts before 0001_initial.sql, which the previous release has applied'}
+    change            | now                                                      | fault
+    ${'is edited'}    | ${new Map([['0001_initial.sql', 'select 1']])}           | ${'0001_initial.sql: the previous release has it, and it was edited'}
+    ${'goes'}         | ${new Map()}                                             | ${'0001_initial.sql: the previous release has it, and it is gone'}
+    ${'gets company'} | ${new Map([...BEFORE, ['0000_before.sql', 'select 1']])} | ${'0000_before.sql: sorts before 0001_initial.sql, which the previous release has applied'}
   `('is a fault when it $change', ({ now, fault }: { now: Map<string, string>; fault: string }) => {
     expect(migrationFaults(BEFORE, now, '0.2.0')).toEqual([fault]);
   });

@@ -1,7 +1,8 @@
+import { apiFaults } from '../../../local/release/api-changes';
 import { changelogFault } from '../../../local/release/changelog';
 import { exitCodeOf, judge, type Look } from '../../../local/release/check';
 import { images } from '../../../local/release/images';
-import { sbomFaults, type Lockfile, type Sbom } from '../../../local/release/sbom';
+import { sbomFaults, shippedOnly, type Lockfile, type Sbom } from '../../../local/release/sbom';
 
 describe('the changelog', () => {
   it.each`
@@ -61,15 +62,67 @@ describe('the list of packages', () => {
     expect(sbomFaults(sbom, lock)).toEqual([]);
   });
 
+  it('is cut down to what is shipped, and called by our name', () => {
+    const tool = { ...component, 'bom-ref': 'tool@1.0.0', name: 'tool' };
+    const all: Sbom = {
+      ...sbom,
+      metadata: { component: { name: 'checkout', version: '1.2.0' } },
+      components: [component, tool],
+      dependencies: [{ ref: 'ours@1.2.0', dependsOn: ['door@1.0.0', 'tool@1.0.0'] }, { ref: 'tool@1.0.0' }],
+    };
+    expect(shippedOnly(all, lock)).toEqual(sbom);
+  });
+
   it.each<[string, Sbom, Lockfile, string]>([
-    ['one is left out', sbom, withPackage('node_modules/a/node_modules/@b/c', '2.0.0'), '@b/c@2.0.0 is shipped and not described'],
-    ['one is too many', { ...sbom, components: [component, { ...component, 'bom-ref': 'x@1', name: 'x', version: '1' }] }, lock, 'x@1 is described and not shipped'],
-    ['a hash is another', { ...sbom, components: [{ ...component, hashes: [{ alg: 'SHA-512', content: 'ab' }] }] }, lock, 'door@1.0.0 has another hash'],
-    ['it is of another version', { ...sbom, metadata: { component: { name: 'ours', version: '1.1.0' } } }, lock, 'it is of ours@1.1.0'],
-    ['it leads nowhere', { ...sbom, dependencies: [{ ref: 'gone@1' }] }, lock, 'gone@1 is depended on and not described'],
+    [
+      'one is left out',
+      sbom,
+      withPackage('node_modules/a/node_modules/@b/c', '2.0.0'),
+      '@b/c@2.0.0 is shipped and not described',
+    ],
+    [
+      'one is too many',
+      { ...sbom, components: [component, { ...component, 'bom-ref': 'x@1', name: 'x', version: '1' }] },
+      lock,
+      'x@1 is described and not shipped',
+    ],
+    [
+      'a hash is another',
+      { ...sbom, components: [{ ...component, hashes: [{ alg: 'SHA-512', content: 'ab' }] }] },
+      lock,
+      'door@1.0.0 has another hash',
+    ],
+    [
+      'it is of another version',
+      { ...sbom, metadata: { component: { name: 'ours', version: '1.1.0' } } },
+      lock,
+      'it is of ours@1.1.0',
+    ],
+    [
+      'it leads nowhere',
+      { ...sbom, dependencies: [{ ref: 'gone@1' }] },
+      lock,
+      'gone@1 is depended on and not described',
+    ],
     ['it is something else', { ...sbom, bomFormat: 'SPDX' }, lock, 'it is no CycloneDX'],
   ])('has a fault when %s', (_when, made, of, fault) => {
     expect(sbomFaults(made, of)).toContainEqual(expect.stringContaining(fault));
+  });
+});
+
+describe('a change of the API that breaks callers', () => {
+  const line =
+    'error at docs/openapi.json, in API GET /api/runs/{id} removed the success response [response-gone]. More.';
+  const key = 'GET /api/runs/{id} response-gone';
+  it.each`
+    when                       | told    | list                                   | faults
+    ${'nothing is found'}      | ${''}   | ${''}                                  | ${[]}
+    ${'it is not meant'}       | ${line} | ${'# GET /api/runs/{id}'}              | ${[line]}
+    ${'it is meant'}           | ${line} | ${`# why\n${key}: nobody asks for it`} | ${[]}
+    ${'its reason is missing'} | ${line} | ${`${key}:`}                           | ${[line, `said to be meant, and not found: ${key}:`]}
+    ${'it is not there'}       | ${''}   | ${`${key}: nobody asks for it`}        | ${[`said to be meant, and not found: ${key}`]}
+  `('when $when', ({ told, list, faults }: { told: string; list: string; faults: string[] }) => {
+    expect(apiFaults(told, list)).toEqual(faults);
   });
 });
 
@@ -87,7 +140,7 @@ describe('the verdict', () => {
         },
         () => well,
       ],
-      ...[1, 1] as const,
+      ...([1, 1] as const),
     ],
   ])('is %s', async (_what, looks, code, orSaySo) => {
     const told: string[] = [];
