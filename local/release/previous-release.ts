@@ -10,11 +10,11 @@ export interface PreviousRelease {
 }
 
 /** Moved by whoever begins the next version, to the commit that was released: CONTRIBUTING.md, "Releasing". */
-export const PREVIOUS_RELEASE_FILE = 'local/release/previous-release.json';
+const PREVIOUS_RELEASE_FILE = 'local/release/previous-release.json';
 
 /** @throws {Error} when this clone's history does not reach back to it. */
 export function readPreviousRelease(root = repositoryRoot()): PreviousRelease {
-  const release = JSON.parse(readFileSync(join(root, PREVIOUS_RELEASE_FILE), 'utf8')) as PreviousRelease; // ours, checked by a test
+  const release = releaseOf(root);
   try {
     git(root, 'cat-file', '-e', `${release.commit}^{commit}`);
   } catch (cause) {
@@ -25,6 +25,10 @@ export function readPreviousRelease(root = repositoryRoot()): PreviousRelease {
   }
   return release;
 }
+
+/** As it is written down, whether it is in this clone or not. */
+export const releaseOf = (root: string): PreviousRelease =>
+  JSON.parse(readFileSync(join(root, PREVIOUS_RELEASE_FILE), 'utf8')) as PreviousRelease; // ours, checked by a test
 
 /** Files of a folder as the release had them, by name. */
 export function filesOf({ commit }: PreviousRelease, folder: string, root = repositoryRoot()): Map<string, string> {
