@@ -15,10 +15,13 @@ export function contractedSince(sql: string): string | null {
 
 /** Of two versions `1.2.3`; what stands behind a `-` or `+` does not count. */
 export function isAtLeast(version: string, wanted: string): boolean {
-  const [ours, theirs] = [version, wanted].map((text) => text.split(/[-+]/)[0]!.split('.').map(Number)) as [
-    number[],
-    number[],
-  ];
+  const [ours, theirs] = [partsOf(version), partsOf(wanted)];
   const place = theirs.findIndex((part, index) => part !== ours[index]);
   return place === -1 || (ours[place] ?? 0) > (theirs[place] ?? 0);
 }
+
+const partsOf = (version: string): number[] =>
+  version
+    .replace(/[-+].*$/, '')
+    .split('.')
+    .map(Number);

@@ -24,6 +24,7 @@ const section = (title: string, lines: readonly string[]): string[] => [
 ];
 
 const figure = (value: number | null): string => (value === null ? '–' : value.toFixed(3));
+const ms = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(1)).padStart(8);
 const spreadOf = (name: string, { seen, median, p99, most }: Spread): string =>
   `${name.padEnd(32)} median ${figure(median)}  p99 ${figure(p99)}  most ${figure(most)}  of ${seen}`;
 
@@ -33,28 +34,23 @@ const live = ({ live: { tickToPlan, planToAcknowledged, missedTicks } }: LoopPro
   `${'ticks missed'.padEnd(32)} ${missedTicks}`,
 ];
 
-const steps = ({ rehearsed: { steps: ms, wholeMs, rounds, failures } }: LoopProfile): string[] => [
-  ...Object.entries(ms).map(([step, took]) => `${step.padEnd(8)} ${took.toFixed(1).padStart(8)}`),
-  `${'whole'.padEnd(8)} ${wholeMs.toFixed(1).padStart(8)}   of ${rounds} rounds`,
+const steps = ({ rehearsed: { steps: each, wholeMs, rounds, failures } }: LoopProfile): string[] => [
+  ...Object.entries(each).map(([step, took]) => `${step.padEnd(8)} ${ms(took)}`),
+  `${'whole'.padEnd(8)} ${ms(wholeMs)}   of ${rounds} rounds`,
   ...[...new Set(failures)].map((failure) => `NOT TO AN END: ${failure}`),
 ];
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim().slice(0, 110);
 
 const statements = ({ rehearsed }: LoopProfile): string[] =>
-  rehearsed.statements
-    .filter(({ plan }) => plan !== null)
-    .flatMap(({ text, ms, plan }) => [
-      `${ms.toFixed(1).padStart(8)}  ${oneLine(text)}`,
-      ...plan!.split('\n').map((line) => `            ${line}`),
-    ]);
+  rehearsed.statements.flatMap(({ text, ms: took, plan }) =>
+    plan === null ? [] : [`${ms(took)}  ${oneLine(text)}`, ...plan.split('\n').map((line) => `            ${line}`)],
+  );
 
 const busiest = ({ busiestStatements: found }: LoopProfile): string[] =>
   found === null
     ? ['not there, or not ours to see: docs/production.md, "PostgreSQL"']
-    : found.map(
-        ({ calls, totalMs, text }) => `${totalMs.toFixed(1).padStart(8)} ms in ${calls} calls  ${oneLine(text)}`,
-      );
+    : found.map(({ calls, totalMs, text }) => `${ms(totalMs)} ms in ${calls} calls  ${oneLine(text)}`);
 
 const transactions = ({ longTransactions }: LoopProfile): string[] =>
   longTransactions.map(({ pid, user, application, state, seconds, waitsFor, statement }) => {

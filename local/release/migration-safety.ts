@@ -52,7 +52,7 @@ function tablesOf(migrations: Migrations): Set<string> {
   return new Set(
     [...migrations.values()]
       .flatMap((sql) => sqlStatements(sql))
-      .flatMap(({ text }) => [...text.matchAll(made)].map(([, name]) => name!)),
+      .flatMap(({ text }) => [...text.matchAll(made)].map(([, name = '']) => name)),
   );
 }
 
@@ -88,10 +88,13 @@ const ACTIONS: readonly (readonly [RegExp, string])[] = [
 
 function takesAway(text: string, known: ReadonlySet<string>): string[] {
   const table = tables('^alter table (?:if exists )?(?:only )?NAME').exec(text);
-  if (table !== null) return known.has(table[1]!) ? actionsThatTake(text.slice(table[0].length), table[1]!) : [];
+  if (table !== null) {
+    const [whole, name = ''] = table;
+    return known.has(name) ? actionsThatTake(text.slice(whole.length), name) : [];
+  }
   return [
     ...STATEMENTS.flatMap(([pattern, what]) =>
-      [...text.matchAll(pattern)].filter(([, name]) => known.has(name!)).map(([, name]) => `${what} ${name!}`),
+      [...text.matchAll(pattern)].flatMap(([, name = '']) => (known.has(name) ? [`${what} ${name}`] : [])),
     ),
     ...ANYWHERE.flatMap(([pattern, what]) => (pattern.test(text) ? [`${what}: ${text.slice(0, 60)}`] : [])),
   ];
@@ -105,7 +108,7 @@ function actionsThatTake(rest: string, table: string): string[] {
         action,
       );
     if (bare !== null && !/ (?:default|generated) /.test(action))
-      return [`adds column ${bare[1]!} to ${table}, not null and without a default`];
+      return [`adds column ${bare[1] ?? ''} to ${table}, not null and without a default`];
     // A rule that is widened is dropped and made anew in one statement or the next: the new one is looked at.
     return ACTIONS.flatMap(([pattern, what]) => {
       const found = pattern.exec(action);
@@ -115,13 +118,18 @@ function actionsThatTake(rest: string, table: string): string[] {
 }
 
 function betweenCommas(text: string): string[] {
+  const parts: string[] = [];
   let depth = 0;
-  const parts = [''];
+  let part = '';
   for (const character of text) {
     if (character === '(') depth += 1;
     if (character === ')') depth -= 1;
-    if (character === ',' && depth === 0) parts.push('');
-    else parts[parts.length - 1] += character;
+    if (character !== ',' || depth > 0) {
+      part += character;
+      continue;
+    }
+    parts.push(part);
+    part = '';
   }
-  return parts.map((part) => part.trim());
+  return [...parts, part].map((each) => each.trim());
 }

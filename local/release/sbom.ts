@@ -60,7 +60,7 @@ function shippedPackages(lock: Lockfile): { id: string; sha512: string }[] {
   return Object.entries(lock.packages)
     .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
     .map(([path, { version = '', integrity = '' }]) => ({
-      id: `${path.split('node_modules/').at(-1)!}@${version}`,
+      id: `${path.replace(/^.*node_modules\//, '')}@${version}`,
       sha512: Buffer.from(integrity.replace(/^sha512-/, ''), 'base64').toString('hex'),
     }));
 }

@@ -16,7 +16,8 @@ export interface RunbookCommand {
 }
 
 /** Every command of a page, in its order: of its blocks, and those that stand in a sentence. */
-export const commandsOf = (page: string): RunbookCommand[] => commandsIn(readFileSync(join(FOLDER, page), 'utf8'), page);
+export const commandsOf = (page: string): RunbookCommand[] =>
+  commandsIn(readFileSync(join(FOLDER, page), 'utf8'), page);
 
 /** The same of any text. */
 export function commandsIn(text: string, page: string): RunbookCommand[] {
