@@ -26,7 +26,8 @@ export async function replayFaults(codePath: string, histories: ReadonlyMap<stri
         .split('/')
         .at(-1)!
         .replace(/\.json$/, '');
-      await Worker.runReplayHistory({ workflowBundle: { codePath } }, JSON.parse(text), workflowId);
+      const history: unknown = JSON.parse(text);
+      await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, workflowId);
     } catch (error) {
       faults.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
