@@ -1,7 +1,7 @@
 import { settingsSchema, type Settings } from './schema';
 
 /** Settings that decisions are made by; all have defaults. */
-const POLICY_SETTINGS = {
+export const POLICY_SETTINGS = {
   TELEMETRY_STALE_SECONDS: true,
   DEVICE_OFFLINE_SECONDS: true,
   DEADBAND_KW: true,

@@ -31,6 +31,8 @@ export interface TestSystem {
   begin(program: ProgramName): Promise<ChildProcess>;
   /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
   startReplica(instanceId: string): Promise<ChildProcess>;
+  /** Brings the schema up to another build's; what is started from now on is of that build. */
+  upgradeTo(dist: string): Promise<void>;
   /** The running process of such a worker. */
   replica(instanceId: string): ChildProcess;
   /** The running process of a program. */
@@ -80,7 +82,8 @@ export async function startTestSystem(options: TestSystemOptions = {}): Promise<
 }
 
 async function prepare(stack: TestStack, options: TestSystemOptions): Promise<TestSystem> {
-  const { env = {}, dist = join(ROOT, 'dist'), front: makeFront = pooledWhenAsked() } = options;
+  const { env = {}, front: makeFront = pooledWhenAsked() } = options;
+  let { dist = join(ROOT, 'dist') } = options;
   const { passwordsAsFiles = false } = options;
   const ports: StackPorts = {
     postgres: stack.postgres.port,
@@ -166,6 +169,10 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
       });
       replicas.set(instanceId, replica);
       return replica;
+    },
+    async upgradeTo(newer) {
+      dist = newer;
+      await once('migrate', 'db/migrate-main.js', [], environments.migrate);
     },
     replica(instanceId) {
       const replica = replicas.get(instanceId);

@@ -5,6 +5,8 @@ const ROOT = join(__dirname, '../..');
 const pages = [
   'README.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
   'deploy/README.md',
   'deploy/k8s/README.md',
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })

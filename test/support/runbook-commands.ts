@@ -16,8 +16,11 @@ export interface RunbookCommand {
 }
 
 /** Every command of a page, in its order: of its blocks, and those that stand in a sentence. */
-export function commandsOf(page: string): RunbookCommand[] {
-  const text = readFileSync(join(FOLDER, page), 'utf8');
+export const commandsOf = (page: string): RunbookCommand[] =>
+  commandsIn(readFileSync(join(FOLDER, page), 'utf8'), page);
+
+/** The same of any text. */
+export function commandsIn(text: string, page: string): RunbookCommand[] {
   const blocks = [...text.matchAll(/^ *```(\w*)([^\n]*)\n([^]*?)^ *```$/gm)];
   const sentences = blocks.reduce((rest, [block]) => rest.replace(block, block.replace(/[^\n]/g, ' ')), text);
   const found = [

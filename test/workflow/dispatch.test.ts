@@ -53,7 +53,7 @@ const withWorker = <T>(activities: object, story: () => Promise<T>): Promise<T> 
 
 describe('the dispatch workflow', () => {
   it('goes from scheduled over active to completed at the times of its row, even when no loop listens', async () => {
-    const { row, advanceDispatch } = rowWithWindow(Date.now() + 1_000, Date.now() + 2_000);
+    const { row, advanceDispatch } = rowWithWindow(Date.now() + 4_000, Date.now() + 5_000);
     await withWorker({ advanceDispatch }, async () => {
       const dispatchId = randomUUID();
       await createWorkflowStarter(temporal.client).startDispatch(dispatchId, 'north');
