@@ -3,7 +3,7 @@ import { EXACT_UTC } from './exact-utc';
 import type { Queryable } from './pool';
 
 /** One that the storage of the backups does not have yet. */
-export interface UnstoredDeletion extends Deletion {
+interface UnstoredDeletion extends Deletion {
   readonly deletionId: string;
 }
 

@@ -54,7 +54,7 @@ export function keepStoringDeletions(
 }
 
 /** @returns how many. */
-export async function storeAll(db: Database, vault: BackupVault): Promise<number> {
+async function storeAll(db: Database, vault: BackupVault): Promise<number> {
   for (let total = 0; ;) {
     const deletions = await unstoredDeletions(db, PAGE);
     if (deletions.length === 0) return total;

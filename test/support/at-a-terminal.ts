@@ -5,7 +5,7 @@ import { eventually } from './servers';
 const PTY = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
 /** A program at a terminal of its own, as a person sees it. */
-export interface AtATerminal {
+interface AtATerminal {
   /** Waits until the screen shows it. */
   shows(text: string): Promise<void>;
   /** `\r` is the return key, `\x03` Ctrl-C, `\x04` Ctrl-D. */
