@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -7,9 +6,11 @@ import { databaseTls } from '../config/connections';
 import { loadSomeSettings } from '../config/load';
 import type { Settings } from '../config/schema';
 import { prepareRestored } from '../db/prepare-restored';
+import type { DeletionsReplayed } from '../db/replay-deletions';
 import { parseKeyRing } from '../storage/encryption/key-ring';
 import { STORAGE_SETTINGS } from '../storage/location';
 import { openStorage } from '../storage/open-storage';
+import { readDeletions, type LedgerRead } from './deletions/ledger';
 import { contentOf } from './restore/content-of';
 import { findBackupPrograms, type BackupPrograms } from './postgres/programs';
 import type { PostgresAccess } from './postgres/server';
@@ -24,13 +25,14 @@ import { toTimeCommand } from './restore/to-time-command';
 import type { BaseManifest, DumpManifest } from './manifest-schema';
 
 const USAGE = `npm run restore -- --list
-npm run restore -- --latest | --id BACKUP  [--into postgres://user:password@host:port/database] [--yes]
-npm run restore -- --to-time TIME --into-directory DIR  [--id BASE] [--timeline N]
+npm run restore -- --latest | --id BACKUP  [--into postgres://user:password@host:port/database] [--yes] [--revive-deleted]
+npm run restore -- --to-time TIME --into-directory DIR  [--id BASE] [--timeline N] [--revive-deleted]
 
   --list            what is in storage
   --latest          the newest dump; --id takes a backup's id or its key
   --into            default: DB_NAME at DB_DIRECT_HOST (DB_HOST), as DB_ADMIN_USER
   --yes             replace what is there without asking; it is kept under another name
+  --revive-deleted  brings back what was deleted after the backup: when just that was the mistake
   --to-time         the whole cluster as it was at a moment (2026-11-25T18:30:00Z), from a base backup and the archived log
   --into-directory  absent or empty: becomes that cluster
   --timeline        default: the latest
@@ -54,9 +56,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const storage = await openStorage(settings);
   say(`Looking in ${storage.description}`);
   const stop = stopOnSignal();
+  const deletedSince = async (takenAt: Date): Promise<LedgerRead> =>
+    values['revive-deleted'] ? { deletions: [], unreadable: [] } : readDeletions({ storage, keyRing }, takenAt);
   const { 'to-time': toTime, 'into-directory': intoDirectory } = values;
   if (toTime !== undefined && intoDirectory !== undefined) {
-    const ports = { storage, keyRing, programs: programsOf(settings), settings, prepare: quarantineRecovered, say };
+    const prepare = async (access: PostgresAccess, base: BaseManifest, target: Date): Promise<void> => {
+      await quarantineRecovered(access, base, target, await deletedSince(target));
+    };
+    const ports = { storage, keyRing, programs: programsOf(settings), settings, prepare, say };
     const options = { toTime, intoDirectory, base: values.id, timeline: values.timeline, signal: stop.signal };
     await toTimeCommand(ports, options);
     return 0;
@@ -81,23 +88,27 @@ async function main(argv: readonly string[]): Promise<number> {
   const application = applicationRole();
   const by = `restore by ${userInfo().username}`;
   const line = progressLine(process.stderr, backup.object.bytes);
+  const again: string[] = [];
   const restored = await restoreInto(
     {
       ...{ storage, keyRing, programs, contentOf },
       prepare: async (access) => {
-        const from = { backupId: backup.backupId, takenAt: backup.takenAt, by, ...application };
-        await withClient(access, 'derms-restore', (client) => prepareRestored(client, from));
+        const { deletions, unreadable: pages } = await deletedSince(new Date(backup.takenAt));
+        const from = { backupId: backup.backupId, takenAt: backup.takenAt, by, ...application, deletions };
+        const replay = await withClient(access, 'derms-restore', (client) => prepareRestored(client, from));
+        again.push(...toldOfDeletions(replay, pages));
       },
     },
     {
       ...{ backup, target, runId: randomUUID(), signal: stop.signal },
-      replace: values.yes || (await agrees(target)),
+      replace: values.yes || (await agrees(target, stop.signal)),
       onStep: (name) => {
         line.step(name);
       },
       onProgress: line.bytes,
     },
   ).finally(line.end);
+  for (const told of again) say(told);
   tell(restored, backup, application.applicationPassword === null);
   return 0;
 }
@@ -108,6 +119,7 @@ const parsed = (argv: readonly string[]) =>
     options: {
       ...{ list: { type: 'boolean', default: false }, latest: { type: 'boolean', default: false } },
       ...{ id: { type: 'string' }, into: { type: 'string' }, yes: { type: 'boolean', default: false } },
+      'revive-deleted': { type: 'boolean', default: false },
       ...{ 'to-time': { type: 'string' }, 'into-directory': { type: 'string' }, timeline: { type: 'string' } },
       help: { type: 'boolean', default: false },
     },
@@ -149,11 +161,27 @@ function stopOnSignal(): AbortController {
 }
 
 /** The application's database in a cluster that was recovered to a moment. */
-async function quarantineRecovered(access: PostgresAccess, base: BaseManifest, target: Date): Promise<void> {
+async function quarantineRecovered(
+  access: PostgresAccess,
+  base: BaseManifest,
+  target: Date,
+  { deletions, unreadable }: LedgerRead,
+): Promise<void> {
   const { DB_NAME: database } = loadSomeSettings(['DB_NAME'], process.env);
   const by = `recovery by ${userInfo().username}`;
-  const from = { backupId: base.backupId, takenAt: target.toISOString(), by, ...applicationRole() };
-  await withClient({ ...access, database }, 'derms-restore', (client) => prepareRestored(client, from));
+  const from = { backupId: base.backupId, takenAt: target.toISOString(), by, ...applicationRole(), deletions };
+  const replay = await withClient({ ...access, database }, 'derms-restore', (client) => prepareRestored(client, from));
+  for (const told of toldOfDeletions(replay, unreadable)) say(told);
+}
+
+function toldOfDeletions({ replayed, left }: DeletionsReplayed, pages: LedgerRead['unreadable']): string[] {
+  const kinds = [...new Set(replayed.map(({ kind }) => kind))];
+  const counts = kinds.map((kind) => `${String(replayed.filter((one) => one.kind === kind).length)} ${kind}`);
+  return [
+    ...(replayed.length > 0 ? [`Taken away again, as it was after the backup: ${counts.join(', ')}.`] : []),
+    ...left.map(({ feederId, why }) => `  ! feeder ${feederId} had been removed after the backup and is back: ${why}`),
+    ...pages.map(({ key, why }) => `  ! ${key}: ${why}; what it says was deleted is back`),
+  ];
 }
 
 function targetOfSettings(): PostgresAccess {
@@ -188,12 +216,24 @@ function applicationRole(): { applicationRole: string; applicationPassword: stri
 }
 
 /** Asked only where something would be replaced: `restoreInto` refuses it when nobody has agreed. */
-async function agrees(target: PostgresAccess): Promise<boolean> {
+async function agrees(target: PostgresAccess, signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   terminal.setPrompt(`If ${target.database} holds something it is kept under another name. Type its name to go on: `);
   terminal.prompt();
-  const [answer] = (await once(terminal, 'line')) as [string];
+  // Ctrl-C, Ctrl-D and a signal end the question; without an answer nothing is done.
+  const answer = await new Promise<string>((resolve) => {
+    terminal.once('line', resolve);
+    terminal.once('close', () => {
+      resolve('');
+    });
+    terminal.once('SIGINT', () => {
+      terminal.close();
+    });
+    signal.addEventListener('abort', () => {
+      terminal.close();
+    });
+  });
   terminal.close();
   if (answer.trim() === target.database) return true;
   throw new Error('Nothing was done.');

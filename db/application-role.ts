@@ -48,6 +48,8 @@ export async function ensureApplicationRole(client: Client, role: string, passwo
   for (const [table, columns] of AUDIT_INSERTS) await client.query(`grant insert (${columns}) on ${table} to ${name}`);
   await client.query(`grant update (numbered_in, settled_before) on audit_sealing to ${name}`);
   await client.query(`revoke delete on quarantine, reconciliations, emergency_stops from ${name}`);
+  await client.query(`revoke update, delete on deletions from ${name}`);
+  await client.query(`grant update (stored_at) on deletions to ${name}`);
   await client.query(`revoke update, delete on drill_reports from ${name}`);
   for (const table of TIME_SERIES) await client.query(`alter table ${table} owner to ${name}`);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startChild, type ChildProcess, type StartOptions } from '../servers/child-process';
 import { freePort, LOOPBACK, requireFree } from '../servers/free-port';
@@ -14,10 +14,15 @@ export interface VersitygwOptions extends StartOptions {
   readonly port?: number;
   /** Of its one user; drawn when left out. One that comes back has to have the same. */
   readonly secretAccessKey?: string;
+  /** Users beside that one, with their secrets: they may do what the policy of a bucket lets them. */
+  readonly users?: Readonly<Record<string, string>>;
   readonly tool?: Tool;
 }
 
-/** A running S3 server on 127.0.0.1, with versions and object lock, without lifecycle rules. It has no bucket yet. */
+/**
+ * A running S3 server on 127.0.0.1, with versions, object lock and policies of buckets, without lifecycle rules, default
+ * encryption and the block of public access. It has no bucket yet.
+ */
 export interface VersitygwServer extends ChildProcess {
   readonly endpoint: string;
   /** Of its one user, who may do everything. */
@@ -37,17 +42,27 @@ export async function startVersitygw(options: VersitygwOptions): Promise<Versity
   const data = join(folder, 'data');
   const versions = join(folder, 'versions');
   for (const path of [data, versions]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  const iam = options.users === undefined ? [] : ['--iam-dir', writeUsers(join(folder, 'iam'), options.users)];
   const secretAccessKey = options.secretAccessKey ?? randomBytes(18).toString('base64url');
   const endpoint = `http://${LOOPBACK}:${String(port)}`;
   const child = await startChild({
     name: 'versitygw',
     program: tool.path,
-    args: ['--port', `${LOOPBACK}:${String(port)}`, 'posix', '--versioning-dir', versions, data],
+    args: ['--port', `${LOOPBACK}:${String(port)}`, ...iam, 'posix', '--versioning-dir', versions, data],
     env: { ...toolEnvironment(tool), ROOT_ACCESS_KEY: ACCESS_KEY_ID, ROOT_SECRET_KEY: secretAccessKey },
     logFile: options.logFile ?? `${folder}.log`,
   });
   await untilReady(child, () => answers(endpoint), { ...options, withinMs: READY_WITHIN_MS });
   return { ...child, endpoint, accessKeyId: ACCESS_KEY_ID, secretAccessKey };
+}
+
+function writeUsers(folder: string, users: Readonly<Record<string, string>>): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const accessAccounts = Object.fromEntries(
+    Object.entries(users).map(([access, secret]) => [access, { access, secret, role: 'user' }]),
+  );
+  writeFileSync(join(folder, 'users.json'), JSON.stringify({ accessAccounts }), { mode: 0o600 });
+  return folder;
 }
 
 /** Proofs without it have not run, and say so rather than pass. */

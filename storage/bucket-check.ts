@@ -43,6 +43,9 @@ export async function checkStorageRules(settings: StorageSettings): Promise<read
   }
 }
 
+/** Each closes a way to open a bucket to everybody. */
+const PUBLIC_BLOCKS = ['BlockPublicAcls', 'IgnorePublicAcls', 'BlockPublicPolicy', 'RestrictPublicBuckets'] as const;
+
 type Finding = Pick<StorageRuleCheck, 'enforced' | 'detail'>;
 
 /** Groups and others of the machine may not look into it, and it is ours. */
@@ -74,8 +77,9 @@ async function checkBucket(s3: S3, { bucket, prefix }: S3Location): Promise<read
     'unencrypted-put-denied': () => byPolicy('unencryptedPutDenied', 'storing without encryption by the server'),
     'delete-restricted': () => byPolicy('deleteRestricted', 'everybody but the retention role to delete'),
     async 'not-public'() {
-      const { PolicyStatus } = await s3.getBucketPolicyStatus(target);
-      return { enforced: PolicyStatus?.IsPublic === false, detail: `public: ${String(PolicyStatus?.IsPublic)}` };
+      const { PublicAccessBlockConfiguration: found = {} } = await s3.getPublicAccessBlock(target);
+      const open = PUBLIC_BLOCKS.filter((block) => found[block] !== true);
+      return { enforced: open.length === 0, detail: open.length === 0 ? 'blocked' : `without ${open.join(', ')}` };
     },
     async encryption() {
       const { ServerSideEncryptionConfiguration: found } = await s3.getBucketEncryption(target);

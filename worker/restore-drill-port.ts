@@ -90,7 +90,9 @@ function deploymentPorts(
     applicationRole,
     contentOf: (access, signal) => contentOf(access, signal, settings.BACKUP_SILENCE_TIMEOUT_MS),
     prepare: async (access, { backupId, takenAt }) => {
-      const from = { backupId, takenAt, by: `restore drill ${runId}`, applicationRole, applicationPassword: null };
+      const by = `restore drill ${runId}`;
+      // What was deleted since comes back for the minutes of the drill: it compares with the backup as it is.
+      const from = { backupId, takenAt, by, applicationRole, applicationPassword: null, deletions: [] };
       await withClient(access, 'derms-restore-drill', (client) => prepareRestored(client, from));
     },
     askApplication: (database, signal) => askQuarantinedApi({ script: API, parent, database, signal, hashPassword }),

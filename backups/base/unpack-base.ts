@@ -64,6 +64,9 @@ export async function unpackBase(ports: UnpackPorts, order: UnpackOrder): Promis
   return { object: object.end(), compressed: compressed.end(), archive: archive.end() };
 }
 
+/** Lies in a cluster for as long as a recovery is at it; it is not part of the base backup. */
+export const UNFINISHED = 'UNFINISHED-RECOVERY.json';
+
 /**
  * Has pg_verifybackup look at every file of the cluster and at the log that makes it consistent.
  *
@@ -75,7 +78,7 @@ export async function verifyCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const { path: program } = postgresTool(postgres, 'pg_verifybackup');
-  await runProgram({ program, args: ['--quiet', folder], env: bareEnvironment(postgres), signal });
+  await runProgram({ program, args: ['--quiet', `--ignore=${UNFINISHED}`, folder], env: bareEnvironment(postgres), signal });
 }
 
 const PREFIX = 'derms-base-';

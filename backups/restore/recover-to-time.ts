@@ -1,11 +1,21 @@
-import { appendFileSync, chownSync, lchownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { canEnter, unprivilegedUser, type OsUser } from '../../servers/os-user';
 import { makeRunFolder, sweepRunFolders } from '../../servers/run-folder';
+import { beginRunRecord, ownerOfRun } from '../../servers/run-record';
 import { StorageError } from '../../storage/storage-error';
 import type { BasePrograms } from '../base/programs';
-import { unpackBase, verifyCluster } from '../base/unpack-base';
+import { UNFINISHED, unpackBase, verifyCluster } from '../base/unpack-base';
 import type { BaseManifest } from '../manifest-schema';
 import type { PostgresAccess } from '../postgres/server';
 import type { BackupVault } from '../vault';
@@ -51,15 +61,16 @@ export interface Recovered {
  * write into the original's archive.
  *
  * @throws {RestoreFailure} RECOVERY_FELL_SHORT when the target was not reached, whatever the server made of it;
- * RESTORE_TARGET_REFUSED, BACKUP_ALTERED. What fails leaves the directory as it was: empty.
+ * RESTORE_TARGET_REFUSED, BACKUP_ALTERED. What fails leaves the directory as it was: empty. Who is killed leaves
+ * `UNFINISHED-RECOVERY.json` in it, and the next recovery into it begins anew.
  */
 export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): Promise<Recovered> {
   const { base, directory, signal, onStep } = order;
   onStep('looking at the archive');
   await refuseUnreachable(ports, order);
   const runAs = unprivilegedUser('postgres');
-  claim(directory, runAs);
   await sweepRunFolders(tmpdir(), PREFIX, []); // the server of a recovery that was killed is ended
+  claim(directory, runAs);
   const work = makeRunFolder(tmpdir(), PREFIX);
   try {
     onStep('unpacking the base backup');
@@ -80,9 +91,11 @@ export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): P
         work.record.add(name, pid);
       },
     });
-    return await settle(ports, order, server);
+    const recovered = await settle(ports, order, server);
+    rmSync(join(directory, UNFINISHED));
+    return recovered;
   } catch (error) {
-    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+    empty(directory);
     throw error instanceof RecoveryEnded ? await whyEnded(ports, order, error) : error;
   } finally {
     work.remove();
@@ -113,10 +126,17 @@ const coverage = ({ storage, keyRing }: RecoverPorts, base: BaseManifest, timeli
 
 function claim(directory: string, runAs: OsUser | undefined): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const mark = join(directory, UNFINISHED);
+  if (existsSync(mark) && ownerOfRun(mark) === undefined) empty(directory);
   if (readdirSync(directory).length > 0)
     throw new RestoreFailure('RESTORE_TARGET_REFUSED', `${directory} is not empty, and nothing is overwritten`);
   if (runAs && !canEnter(runAs, dirname(directory)))
     throw new RestoreFailure('RESTORE_TARGET_REFUSED', `${runAs.name}, who runs PostgreSQL, cannot enter ${directory}`);
+  beginRunRecord(mark);
+}
+
+function empty(directory: string): void {
+  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
 async function unpackWhole(ports: RecoverPorts, { base, directory, signal, onProgress }: RecoverOrder): Promise<void> {

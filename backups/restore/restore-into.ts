@@ -51,10 +51,18 @@ const MARK = 'derms restore: unfinished';
  *
  * @throws {RestoreFailure} RESTORE_TARGET_REFUSED when it holds something and `replace` was not said.
  */
-export async function restoreInto(ports: RestoreIntoPorts, order: RestoreIntoOrder): Promise<RestoredInto> {
+export function restoreInto(ports: RestoreIntoPorts, order: RestoreIntoOrder): Promise<RestoredInto> {
+  const name = `derms_restoring_${order.runId.replaceAll('-', '').slice(-16)}`;
+  return onServer({ ...order.target, database: 'postgres' }, async (holder) => {
+    // Held as long as this process lives: another restore does not take the database for a dead one's.
+    await holder.query('select pg_advisory_lock(hashtextextended($1, 0))', [name]);
+    return restoreBeside(ports, order, name);
+  });
+}
+
+async function restoreBeside(ports: RestoreIntoPorts, order: RestoreIntoOrder, name: string): Promise<RestoredInto> {
   const { backup, target, runId, signal, onStep } = order;
   const server = { ...target, database: 'postgres' };
-  const name = `derms_restoring_${runId.replaceAll('-', '').slice(-16)}`;
   const beside = { ...target, database: name };
   onStep('looking at the target');
   const rolesMade = await onServer(server, async (client) => {
@@ -76,7 +84,7 @@ export async function restoreInto(ports: RestoreIntoPorts, order: RestoreIntoOrd
     await ports.prepare(beside, backup);
     signal.throwIfAborted();
     onStep('putting it in its place');
-    const before = await onServer(server, (client) => swap(client, name, target.database, backup));
+    const before = await onServer(server, (client) => swap(client, name, target, backup));
     return { compared, rolesMade, rightsToGive: rightsToGive(backup.roles, rolesMade), differences, before };
   } catch (error) {
     await onServer(server, (client) =>
@@ -112,47 +120,49 @@ const isEmpty = (access: PostgresAccess): Promise<boolean> =>
     return rows[0]?.empty === true;
   });
 
-/** What restores left that were killed: nobody is connected to it. */
+/** What restores left that were killed: nobody holds their lock. What still runs there for them is ended. */
 async function sweepUnfinished(server: Client): Promise<void> {
   const { rows } = await server.query<{ datname: string }>(
-    `select datname from pg_database d
-      where shobj_description(oid, 'pg_database') = $1 and not exists (select 1 from pg_stat_activity a where a.datid = d.oid)`,
+    `select datname from pg_database where shobj_description(oid, 'pg_database') = $1`,
     [MARK],
   );
-  for (const { datname } of rows) await server.query(`drop database if exists ${escapeIdentifier(datname)}`);
+  for (const { datname } of rows) {
+    const lock = await server.query<{ ours: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as ours', [
+      datname,
+    ]);
+    if (lock.rows[0]?.ours !== true) continue;
+    await server.query(`drop database if exists ${escapeIdentifier(datname)} with (force)`);
+    await server.query('select pg_advisory_unlock(hashtextextended($1, 0))', [datname]);
+  }
 }
 
 /**
- * Two renames; sessions of the old one are ended and kept out meanwhile. Should the second fail, the first is undone.
- * Returns the new name of what was there.
+ * Two renames in one transaction: whoever is killed meanwhile leaves the old database in its place or the new one. Sessions of the old
+ * one are ended, and the rename keeps new ones out. Returns the new name of what was there.
  */
-async function swap(server: Client, restored: string, database: string, backup: DumpManifest): Promise<string | null> {
+async function swap(
+  server: Client,
+  restored: string,
+  target: PostgresAccess,
+  backup: DumpManifest,
+): Promise<string | null> {
+  const { database } = target;
   const [from, to] = [escapeIdentifier(restored), escapeIdentifier(database)];
   const before = (await exists(server, database)) ? beforeName(database, new Date()) : null;
-  await server.query(`comment on database ${from} is null`);
-  if (backup.roles.some(({ name }) => name === backup.database.owner))
-    await server.query(`alter database ${from} owner to ${escapeIdentifier(backup.database.owner)}`);
-  for (const setting of backup.database.settings) await copySetting(server, from, setting);
-  if (before === null) {
-    await server.query(`alter database ${from} rename to ${to}`);
-    return null;
-  }
-  const aside = escapeIdentifier(before);
-  await server.query(`alter database ${to} allow_connections false`);
+  await server.query('begin');
   try {
-    await endSessions(server, database);
-    await server.query(`alter database ${to} rename to ${aside}`);
-    try {
-      await server.query(`alter database ${from} rename to ${to}`);
-    } catch (error) {
-      await server.query(`alter database ${aside} rename to ${to}`);
-      throw error;
-    }
+    await server.query(`comment on database ${from} is null`);
+    if (backup.roles.some(({ name }) => name === backup.database.owner))
+      await server.query(`alter database ${from} owner to ${escapeIdentifier(backup.database.owner)}`);
+    for (const setting of backup.database.settings) await copySetting(server, from, setting);
+    if (before !== null)
+      await endingSessions(target, () => server.query(`alter database ${to} rename to ${escapeIdentifier(before)}`));
+    await server.query(`alter database ${from} rename to ${to}`);
+    await server.query('commit');
   } catch (error) {
-    await server.query(`alter database ${to} allow_connections true`);
+    await server.query('rollback');
     throw error;
   }
-  await server.query(`alter database ${aside} allow_connections true`);
   return before;
 }
 
@@ -168,16 +178,25 @@ async function copySetting(server: Client, database: string, setting: string): P
   await server.query(`alter database ${database} set ${escapeIdentifier(key)} to ${escapeLiteral(value)}`);
 }
 
-const SESSIONS_GONE_WITHIN_MS = 10_000;
+/** How often sessions are ended while one waits for the last of them to go, ms. */
+const END_EACH_MS = 100;
 
-async function endSessions(server: Client, database: string): Promise<void> {
-  const deadline = performance.now() + SESSIONS_GONE_WITHIN_MS;
-  for (;;) {
-    const { rowCount } = await server.query(
-      'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1',
-      [database],
-    );
-    if (rowCount === 0 || performance.now() > deadline) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** A rename keeps new sessions out from its beginning on, and waits five seconds for those that are there. */
+async function endingSessions(target: PostgresAccess, rename: () => Promise<unknown>): Promise<void> {
+  let renamed = false;
+  const ending = onServer({ ...target, database: 'postgres' }, async (client) => {
+    while (!renamed) {
+      await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [
+        target.database,
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, END_EACH_MS));
+    }
+  });
+  ending.catch(() => undefined); // then the rename is refused, and says who is there
+  try {
+    await rename();
+  } finally {
+    renamed = true;
+    await ending.catch(() => undefined);
   }
 }

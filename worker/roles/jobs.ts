@@ -22,6 +22,7 @@ import { databaseBackupPorts } from '../database-backup-ports';
 import { drillPorts } from '../drill-ports';
 import { removeDrillLeftovers } from '../drill-leftovers';
 import { mqttBackupPorts } from '../mqtt-backup-ports';
+import { keepStoringDeletions } from '../deletion-teller';
 import { beginRole, openRoleDatabase, runRole, tellSecrets } from '../role-process';
 import { secretsPort } from '../secrets-port';
 import { tellStorageRules } from '../storage-rules';
@@ -40,6 +41,10 @@ async function main(): Promise<void> {
     log.warn({}, 'the audit chain is not signed: BACKUP_STORAGE or BACKUP_ENCRYPTION_KEYS is not set');
   const sealer = startSealer(db, { keyRing: vault?.keyRing ?? null, log, registry }); // needs no Temporal
   shutdown.add('audit sealer', () => sealer.stop());
+  if (vault !== null) {
+    const deletions = keepStoringDeletions(db, vault, role); // needs no Temporal either
+    shutdown.add('ledger of deletions', () => deletions.stop());
+  }
   missing.add('Temporal');
   installRuntime(log, `${settings.METRICS_HOST}:${String(settings.TEMPORAL_METRICS_PORT)}`);
   const temporal = temporalAccess(settings, secrets);

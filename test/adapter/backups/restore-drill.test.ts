@@ -37,7 +37,8 @@ async function ports(given: Partial<DrillPorts> = {}): Promise<DrillPorts> {
     applicationRole: 'derms_app',
     contentOf,
     prepare: async (access, { backupId, takenAt }) => {
-      const from = { backupId, takenAt, by: 'drill', applicationRole: 'derms_app', applicationPassword: null };
+      const role = { applicationRole: 'derms_app', applicationPassword: null };
+      const from = { backupId, takenAt, by: 'drill', ...role, deletions: [] };
       await withClient(access, 'test', (client) => prepareRestored(client, from));
     },
     askApplication: (database, signal) =>

@@ -4,12 +4,14 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { storeDeletions } from '../../../backups/deletions/ledger';
 import { manifestKeyOf } from '../../../backups/manifest';
 import { createDirectoryStorage } from '../../../storage/directory';
 import { newKeyEntry } from '../../../storage/encryption/key-ring';
 import type { DumpManifest } from '../../../backups/manifest-schema';
 import { withClient } from '../../../backups/restore/admin-client';
 import { contentOf } from '../../../backups/restore/content-of';
+import { atATerminal } from '../../support/at-a-terminal';
 import { stockDump } from '../../support/stocked-backups';
 import { makeBackup } from '../../support/own-backup';
 import { createRestoreWorld, type RestoreWorld } from '../../support/restore-world';
@@ -46,19 +48,22 @@ const target = () => {
   return `postgres://${user}:${encodeURIComponent(password)}@${host}:${String(port)}/${database}`;
 };
 
+const environment = (): NodeJS.ProcessEnv => {
+  const { postgres, zstd } = world.programs;
+  return {
+    PATH: process.env['PATH'],
+    BACKUP_STORAGE: pathToFileURL(join(world.folder, 'backups')).href,
+    BACKUP_ENCRYPTION_KEYS: world.keys,
+    ...{ POSTGRES_BIN_DIR: postgres.bin, ZSTD_PATH: zstd.path },
+  };
+};
+
 /** Nobody answers questions: standard input is closed. */
 async function restore(argv: string[], env: Record<string, string | undefined> = {}) {
-  const { postgres, zstd } = world.programs;
   const child = spawn(process.execPath, [BUILT, ...argv], {
     cwd: world.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH: process.env['PATH'],
-      BACKUP_STORAGE: pathToFileURL(join(world.folder, 'backups')).href,
-      BACKUP_ENCRYPTION_KEYS: world.keys,
-      ...{ POSTGRES_BIN_DIR: postgres.bin, ZSTD_PATH: zstd.path },
-      ...env,
-    },
+    env: { ...environment(), ...env },
   });
   let out = '';
   let err = '';
@@ -138,6 +143,29 @@ describe('npm run restore', () => {
     expect(sessions.rows).toEqual([{ epoch: 2 }]);
   }, 60_000);
 
+  it('pitfall: does not bring back what was deleted after the backup, and says so, unless it is told to', async () => {
+    await storeDeletions(
+      { storage: createDirectoryStorage(join(world.folder, 'backups')), keyRing: world.keyRing },
+      [{ kind: 'device', subject: 'ev-2', deletedAt: new Date().toISOString() }],
+      new Date(),
+    );
+    const devices = async (): Promise<unknown[]> =>
+      (
+        await withClient({ ...world.source, database }, 'test', (client) =>
+          client.query<{ device_id: string }>('select device_id from devices order by 1'),
+        )
+      ).rows.map((row) => row.device_id);
+    const { code, err } = await restore(['--latest', '--into', target()]);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringContaining('Taken away again, as it was after the backup: 1 device.'),
+    ]);
+    expect(await devices()).toEqual(['ev-1', 'ev-3']);
+    const revived = await restore(['--latest', '--into', target(), '--yes', '--revive-deleted']);
+    expect(revived.code).toBe(0);
+    expect(await devices()).toEqual(['ev-1', 'ev-2', 'ev-3']);
+  }, 180_000);
+
   it('overwrites nothing without being told, and keeps what was there when it is', async () => {
     await onServer(`create database ${database}`);
     const access = { ...world.source, database };
@@ -156,6 +184,49 @@ describe('npm run restore', () => {
     expect(kept.rows).toEqual([]);
     expect(await databasesLike('derms\\_restoring\\_%')).toEqual([]);
   }, 60_000);
+
+  describe('at a terminal asks for the name of the database before it replaces anything', () => {
+    const QUESTION = `Type its name to go on: `;
+    const asked = async () => {
+      await onServer(`create database ${database}`);
+      await onTarget('create table precious (id int)');
+      const options = { cwd: world.folder, env: environment() };
+      const terminal = atATerminal([process.execPath, BUILT, '--latest', '--into', target()], options);
+      await terminal.shows(QUESTION);
+      return terminal;
+    };
+    const onTarget = (sql: string, name = database) =>
+      withClient({ ...world.source, database: name }, 'test', (client) => client.query(sql));
+
+    it('and goes on when it is typed', async () => {
+      const terminal = await asked();
+      terminal.type(`${database}\r`);
+      const { code, screen } = await terminal.ended();
+      expect([code, screen]).toEqual([0, expect.stringContaining('What was there before is')]);
+      const [before = ''] = await databasesLike(`${database.slice(0, 38)}_before_%`);
+      expect((await onTarget('select * from precious', before)).rows).toEqual([]);
+      expect((await onTarget('select lifted_at from quarantine')).rows).toEqual([{ lifted_at: null }]);
+    }, 60_000);
+
+    it.each([
+      ['another word is typed', 'yes\r'],
+      ['nothing is typed', '\r'],
+      ['it is left with Ctrl-C', '\x03'],
+      ['it is left with Ctrl-C in the middle of the name', 'restored\x03'],
+      ['it is left with Ctrl-D', '\x04'],
+    ])(
+      'and does nothing when %s',
+      async (_what, keys) => {
+        const terminal = await asked();
+        terminal.type(keys);
+        const { code, screen } = await terminal.ended();
+        expect([code, screen]).toEqual([1, expect.stringContaining('Nothing was done.')]);
+        expect((await onTarget('select * from precious')).rows).toEqual([]);
+        expect(await databasesLike('derms\\_restoring\\_%')).toEqual([]);
+      },
+      60_000,
+    );
+  });
 
   it('leaves what was there as it was when the backup turns out to be damaged', async () => {
     await onServer(`create database ${database}`);

@@ -13,7 +13,13 @@ it('a restored database takes no token of before, since it does not know what wa
   const { host, port, adminUser: user, adminPassword: password, user: applicationRole } = testServers().postgres;
   const client = new Client({ host, port, user, password, database: database.name });
   await client.connect();
-  const restored = { backupId: 'b-1', takenAt: '2026-05-01T01:00:00Z', by: 'ann', applicationPassword: null };
+  const restored = {
+    backupId: 'b-1',
+    takenAt: '2026-05-01T01:00:00Z',
+    by: 'ann',
+    applicationPassword: null,
+    deletions: [],
+  };
   await prepareRestored(client, { ...restored, applicationRole });
   await client.end();
   const moments = await readRevokedMoments(database.db, 60);

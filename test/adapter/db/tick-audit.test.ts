@@ -102,6 +102,28 @@ describe('the audit of ticks', () => {
     expect(await audit(76)).toMatchObject({ ran: 0, missed: 0 }); // nothing is told twice
   });
 
+  // The same hour as in test/e2e/missed-ticks.test.ts, where a real Temporal is away for as many ticks with the same window.
+  it('tells of an hour without Temporal of a job of each minute: fifty ticks missed, the window run once, none unaccounted', async () => {
+    await declare({ cron: '* * * * *', catchUpSeconds: 600 });
+    for (let minute = 1; minute <= 5; minute += 1) await aRun(minute);
+    // Away from 0:05 to 1:05. What is older than ten minutes is lost, the first that is not runs and makes up for those behind it.
+    await aRun(56, { made: 65.1, ended: 65.5 });
+    for (const minute of [66, 67]) await aRun(minute);
+    expect(await unaccounted(67)).toBe(67);
+    expect(await audit(72.5)).toMatchObject({ ran: 8, missed: 50, skipped: 9, due: 0, latestSeconds: 546 });
+    expect(await unaccounted(67)).toBe(0);
+    expect(await figures(67)).toMatchObject({ missed: 50 });
+    const told = await ticks();
+    expect([told.length, new Set(told).size]).toEqual([67, 67]);
+    expect(told.slice(4, 6)).toEqual(['0:05 ran', '0:06 missed']);
+    expect(told.slice(54, 57)).toEqual(['0:55 missed', '0:56 ran', '0:57 skipped']);
+    expect(told.slice(64, 66)).toEqual(['1:05 skipped', '1:06 ran']);
+    const { rows } = await database.db.query<{ detail: string }>(
+      `select distinct detail from schedule_ticks where outcome = 'skipped'`,
+    );
+    expect(rows).toEqual([{ detail: 'made up for by the run before it, which was late' }]);
+  });
+
   it('leaves what may still be caught up with as due, and counts it as missed only when it cannot be', async () => {
     await declare();
     await audit(16);

@@ -12,7 +12,7 @@ import { newKeyEntry } from '../../../storage/encryption/key-ring';
 import { apiAs, databaseOf, type Answer } from '../../e2e/support';
 import { BACKUP_BUCKET, backupBucketSettings, makeBackupBucket } from '../../support/backup-bucket';
 import { eventually } from '../../support/servers';
-import { marked, type SeenProcess } from './marked-processes';
+import { marked, type SeenProcess } from '../../support/marked-processes';
 
 /** What can be killed; `scratch` is the cluster that a drill restores into. */
 export type Victim = 'worker' | 'postgres' | 'scratch' | 'storage';

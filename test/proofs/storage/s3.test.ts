@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectLockConfiguration, S3 } from '@aws-sdk/client-s3';
 import { loadSomeSettings } from '../../../config/load';
+import { createLogger } from '../../../observability/logger';
+import { Registry } from '../../../observability/metrics';
 import { startVersitygw, type VersitygwServer } from '../../../local/versitygw';
 import { BUCKET_RULES, checkStorageRules } from '../../../storage/bucket-check';
 import { decrypt } from '../../../storage/encryption/decrypt';
@@ -15,6 +17,7 @@ import type { ObjectStorage } from '../../../storage/port';
 import { createS3Storage } from '../../../storage/s3';
 import { openS3Client, type S3Location } from '../../../storage/s3-client';
 import { collect, inChunks, pattern, sha256 } from '../../support/chunks';
+import { tellStorageRules } from '../../../worker/storage-rules';
 import { keyRing } from '../../support/keys';
 import { describeObjectStorage } from '../../support/object-storage-cases';
 
@@ -217,6 +220,119 @@ describe('the check of a bucket', () => {
     const checks = await checkStorageRules(loadSomeSettings(STORAGE_SETTINGS, environment, '/nowhere/.env'));
     expect(checks.filter(({ enforced, detail }) => !enforced && detail.includes('ECONNREFUSED'))).toHaveLength(9);
   });
+});
+
+describe('deploy/storage on a real server', () => {
+  const SECRETS = { writer: 'secret-of-the-writer', stranger: 'secret-of-the-stranger' };
+  const Bucket = 'derms-enforcing';
+  interface Statement {
+    readonly Sid: string;
+  }
+  const policy = JSON.parse(
+    readFileSync(join(__dirname, '../../../deploy/storage/bucket-policy.json'), 'utf8')
+      .replaceAll('BUCKET', Bucket)
+      .replace('ACCOUNT_ID', '123456789012'),
+  ) as { readonly Version: string; readonly Statement: readonly Statement[] };
+  const deployedStatement = (sid: string): Statement => policy.Statement.find(({ Sid }) => Sid === sid)!;
+  /** What roles are let by the account, and its users are not let by this server unless the bucket says so. */
+  const ALLOWED = {
+    ...{ Sid: 'WhatTheAccountAllows', Effect: 'Allow', Principal: { AWS: ['writer'] }, Action: 's3:*' },
+    Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+  };
+  const put = (...statements: readonly Statement[]) =>
+    root.putBucketPolicy({ Bucket, Policy: JSON.stringify({ Version: policy.Version, Statement: statements }) });
+  const as = (accessKeyId: keyof typeof SECRETS) =>
+    openS3Client({ ...enforcingLocation(), credentials: { accessKeyId, secretAccessKey: SECRETS[accessKeyId] } });
+  const enforcingLocation = () => ({
+    ...locationOf({ bucket: Bucket, endpoint: enforcing.endpoint }),
+    credentials: { accessKeyId: enforcing.accessKeyId, secretAccessKey: enforcing.secretAccessKey },
+  });
+  let enforcing: VersitygwServer;
+  let root: S3;
+  let writer: S3;
+
+  beforeAll(async () => {
+    enforcing = await startVersitygw({ folder: join(folder, 'enforcing'), users: SECRETS });
+    root = await openS3Client(enforcingLocation());
+    writer = await as('writer');
+    await root.createBucket({ Bucket, ObjectLockEnabledForBucket: true });
+    await root.createBucket({ Bucket: 'derms-careless' });
+    await put(ALLOWED);
+  });
+  afterAll(async () => {
+    root.destroy();
+    writer.destroy();
+    await enforcing.stop();
+  });
+
+  it('refuses what travels without TLS by the policy, and nothing else was in the way', async () => {
+    await writer.putObject({ Bucket, Key: 'in-the-clear', Body: 'x' });
+    await put(ALLOWED, deployedStatement('TlsOnly'));
+    await expect(writer.putObject({ Bucket, Key: 'in-the-clear', Body: 'y' })).rejects.toThrow(/explicit deny/);
+    await expect(writer.getObject({ Bucket, Key: 'in-the-clear' })).rejects.toThrow(/explicit deny/);
+    await put(ALLOWED);
+  });
+
+  it('lets the writer write and not delete, versions included', async () => {
+    await writer.putObject({ Bucket, Key: 'kept', Body: 'x' });
+    await writer.putObject({ Bucket, Key: 'let-go', Body: 'x' });
+    await writer.deleteObject({ Bucket, Key: 'let-go' });
+    await put(ALLOWED, deployedStatement('OnlyRetentionDeletes'));
+    await writer.putObject({ Bucket, Key: 'kept', Body: 'y' });
+    const { Versions = [] } = await root.listObjectVersions({ Bucket, Prefix: 'kept' });
+    expect(Versions).toHaveLength(2);
+    await expect(writer.deleteObject({ Bucket, Key: 'kept' })).rejects.toThrow(/explicit deny/);
+    const VersionId = Versions[1]?.VersionId;
+    await expect(writer.deleteObject({ Bucket, Key: 'kept', VersionId })).rejects.toThrow(/explicit deny/);
+  });
+
+  it('keeps a locked version from the administrator too', async () => {
+    await root.putObjectLockConfiguration({ Bucket, ObjectLockConfiguration: deployed('object-lock.json') });
+    const { VersionId } = await root.putObject({ Bucket, Key: 'locked', Body: 'x' });
+    await expect(root.deleteObject({ Bucket, Key: 'locked', VersionId })).rejects.toThrow(/lock/i);
+  });
+
+  it('is seen at the start of the jobs role: what the bucket enforces as 1, and a warning and 0 for all else', async () => {
+    await root.putObjectLockConfiguration({ Bucket, ObjectLockConfiguration: deployed('object-lock.json') });
+    await put(ALLOWED, deployedStatement('TlsOnly'), deployedStatement('OnlyRetentionDeletes'));
+    const seen = await Promise.all([Bucket, 'derms-careless'].map(startUp));
+    expect(seen[0]?.enforced).toEqual(['tls-only', 'delete-restricted', 'versioning', 'object-lock']);
+    expect(seen[1]?.enforced).toEqual([]);
+    for (const { enforced, warned } of seen)
+      expect(warned).toEqual(BUCKET_RULES.filter((rule) => !enforced.includes(rule)));
+  });
+
+  it.each(['encryption', 'parts-aborted', 'old-versions-expire', 'not-public'])(
+    'does not know %s here, and says so',
+    async (rule) => {
+      const checks = await checkStorageRules(settingsOf(Bucket));
+      expect(checks.find((check) => check.rule === rule)?.detail).toBe('the server does not know such a rule');
+    },
+  );
+
+  const settingsOf = (name: string) => {
+    const environment = {
+      BACKUP_STORAGE: `s3://${name}/prod`,
+      BACKUP_S3_ENDPOINT: enforcing.endpoint,
+      BACKUP_S3_FORCE_PATH_STYLE: 'true',
+      BACKUP_S3_ACCESS_KEY_ID: enforcing.accessKeyId,
+      BACKUP_S3_SECRET_ACCESS_KEY: enforcing.secretAccessKey,
+    };
+    return loadSomeSettings(STORAGE_SETTINGS, environment, '/nowhere/.env');
+  };
+  /** As the role does it: the metric's rules that are 1, and the rules that were warned of. */
+  async function startUp(name: string) {
+    const registry = new Registry();
+    const warned: unknown[] = [];
+    const log = createLogger({ service: 'derms', role: 'test', level: 'silent', pretty: false });
+    log.warn = (fields: unknown) => warned.push((fields as { rule: string }).rule);
+    await tellStorageRules(() => checkStorageRules(settingsOf(name)), { log, registry });
+    const page = await registry.metrics();
+    const enforced = BUCKET_RULES.filter((rule) =>
+      page.includes(`derms_backup_storage_rule_enforced{rule="${rule}"} 1\n`),
+    );
+    return { enforced, warned };
+  }
 });
 
 describe('a connection that breaks', () => {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -171,18 +172,17 @@ export function describeRecovery(makePlace: MakePlace): void {
   });
 
   describe('npm run restore -- --to-time', () => {
-    const run = (argv: string[]) =>
-      spawnSync(process.execPath, [BUILT, ...argv], {
-        cwd: world.postgres.folder,
-        encoding: 'utf8',
-        env: {
-          PATH: process.env['PATH'],
-          ...world.postgres.place.settings,
-          BACKUP_ENCRYPTION_KEYS: world.postgres.keys,
-          POSTGRES_BIN_DIR: world.ports.programs.postgres.bin,
-          DB_NAME: 'postgres',
-        },
-      });
+    const options = () => ({
+      cwd: world.postgres.folder,
+      env: {
+        PATH: process.env['PATH'],
+        ...world.postgres.place.settings,
+        BACKUP_ENCRYPTION_KEYS: world.postgres.keys,
+        POSTGRES_BIN_DIR: world.ports.programs.postgres.bin,
+        DB_NAME: 'postgres',
+      },
+    });
+    const run = (argv: string[]) => spawnSync(process.execPath, [BUILT, ...argv], { ...options(), encoding: 'utf8' });
 
     it('makes a cluster of that moment, whose application is quarantined', async () => {
       const { status, stderr } = run(['--to-time', between.toISOString(), '--into-directory', folder('by-hand')]);
@@ -202,6 +202,31 @@ export function describeRecovery(makePlace: MakePlace): void {
         await again.stop();
       }
     }, 120_000);
+
+    it('that is killed with kill -9 leaves a directory that says it is unfinished; the next one begins anew and leaves no server', async () => {
+      const into = folder('killed');
+      const mark = join(into, 'UNFINISHED-RECOVERY.json');
+      const argv = ['--to-time', between.toISOString(), '--into-directory', into];
+      for (const step of ['unpacking the base backup', 'replaying the log']) {
+        const child = spawn(process.execPath, [BUILT, ...argv], { ...options(), stdio: ['ignore', 'ignore', 'pipe'] });
+        let told = '';
+        child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+        await eventually(
+          () => {
+            expect(told).toContain(step);
+          },
+          60_000,
+          10,
+        );
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        expect(existsSync(mark)).toBe(true);
+      }
+      const { status, stderr } = run(argv);
+      expect([status, stderr]).toEqual([0, expect.stringContaining('Recovered. It stopped before')]);
+      expect(existsSync(mark)).toBe(false);
+      expect(readdirSync('/proc').filter((pid) => worksIn(pid, into))).toEqual([]);
+    }, 180_000);
 
     it.each([
       ['before the oldest base backup', ['--to-time', '2020-01-01T00:00:00Z'], 1, 'the oldest is of'],

@@ -15,6 +15,7 @@ const passedAt = (values: string): Series => ({
 const silence = (values: string | readonly [string, string]): Series => ({
   'derms_drill_silence_until_timestamp_seconds{job="mqtt-failover-drill"}': values,
 });
+const notStored = (values: string) => ({ derms_deletions_not_stored: values });
 /** Values each half hour over 40 days. */
 const LONG = { everyMinutes: 30 };
 
@@ -38,6 +39,11 @@ export const backups: readonly AlertCase[] = [
     ...{ alert: 'DermsBackupVerificationFailed', series: failures('2x10 3x60'), fires: true, atMinute: 20 },
     says: '1 stored backups did not pass their verification within the last hour.',
   },
+  {
+    ...{ alert: 'DermsDeletionsNotStored', series: notStored('0x5 3x40'), fires: true, atMinute: 30 },
+    says: '3 deletions are not in the storage of the backups: a restore would bring back what they took away.',
+  },
+  { alert: 'DermsDeletionsNotStored', series: notStored('0x5 3x10 0x40'), fires: false, atMinute: 30 },
   { alert: 'DermsBackupVerificationFailed', series: failures('2x100'), fires: false, atMinute: 90 },
   {
     ...{ alert: 'DermsDrillFailed', series: drill('1x10 0x60'), fires: true, atMinute: 30 },
