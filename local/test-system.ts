@@ -31,6 +31,8 @@ export interface TestSystem {
   begin(program: ProgramName): Promise<ChildProcess>;
   /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
   startReplica(instanceId: string): Promise<ChildProcess>;
+  /** The same, returning at once. */
+  beginReplica(instanceId: string): Promise<ChildProcess>;
   /** The running process of such a worker. */
   replica(instanceId: string): ChildProcess;
   /** The running process of a program. */
@@ -122,6 +124,24 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     cwd: stack.folder,
     logFile: join(stack.folder, `${name}.log`),
   });
+  const startReplica = async (instanceId: string, waits: boolean): Promise<ChildProcess> => {
+    const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
+    replicaPorts.set(instanceId, metrics);
+    const program = programOf('worker');
+    const replica = await startProgram({
+      ...program,
+      env: {
+        ...program.env,
+        INSTANCE_ID: instanceId,
+        METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
+        TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
+      },
+      logFile: join(stack.folder, `worker-${instanceId}.log`),
+      readyUrls: waits ? readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker : [],
+    });
+    replicas.set(instanceId, replica);
+    return replica;
+  };
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
@@ -149,24 +169,8 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
       running.set(name, program);
       return program;
     },
-    async startReplica(instanceId) {
-      const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
-      replicaPorts.set(instanceId, metrics);
-      const program = programOf('worker');
-      const replica = await startProgram({
-        ...program,
-        env: {
-          ...program.env,
-          INSTANCE_ID: instanceId,
-          METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
-          TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
-        },
-        logFile: join(stack.folder, `worker-${instanceId}.log`),
-        readyUrls: readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker,
-      });
-      replicas.set(instanceId, replica);
-      return replica;
-    },
+    startReplica: (instanceId) => startReplica(instanceId, true),
+    beginReplica: (instanceId) => startReplica(instanceId, false),
     replica(instanceId) {
       const replica = replicas.get(instanceId);
       if (replica === undefined) throw new Error(`no worker ${instanceId} was started`);
