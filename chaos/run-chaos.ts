@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseRegistryFile } from '../contracts/registry-file';
@@ -79,6 +79,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     seen = await breakAndLook(laboratory, db, options);
   } finally {
     await db.close();
+    keepLogs(options.keepIn, folder);
     await laboratory.stop();
   }
   const leftOver = await leftOverOf(folder);
@@ -134,6 +135,7 @@ async function breakAndLook(laboratory: Laboratory, db: Database, options: Chaos
     await operator.finish();
     await untilCalm(db, calmAtMs, CALM_WITHIN_MS);
     await until(async () => (await openDispatches(db)) === 0 && (await runsAreOver(db, operator)), CLOSED_WITHIN_MS);
+    await until(() => Promise.resolve(programsOf(laboratory) === before.count), CALM_WITHIN_MS);
     const after = await look(laboratory, db);
     const setpoints = await readSetpoints(laboratory, db, onlooker);
     const loops = await loopRecords(db, beganAtMs);
@@ -230,9 +232,11 @@ async function look(laboratory: Laboratory, db: Database): Promise<Holding> {
       if (sample !== undefined) samples.push(sample);
     }
   }
-  const programs = markedProcesses(laboratory.system.stack.folder).filter(({ program }) => program !== 'postgres');
-  return { samples, count: programs.length, sessions: await sessions(db) };
+  return { samples, count: programsOf(laboratory), sessions: await sessions(db) };
 }
+
+const programsOf = ({ system }: Laboratory): number =>
+  markedProcesses(system.stack.folder).filter(({ program }) => program !== 'postgres').length;
 
 /** A cycle may lie between the two looks: they are taken again until they agree, or for some cycles. */
 async function readSetpoints(
@@ -275,8 +279,14 @@ async function leftOverOf(folder: string): Promise<string[]> {
   return left();
 }
 
-function keep(folder: string | undefined, records: ChaosRecords): void {
+function keepLogs(folder: string | undefined, from: string): void {
   if (folder === undefined) return;
   mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(from).filter((each) => each.endsWith('.log')))
+    copyFileSync(join(from, name), join(folder, name));
+}
+
+function keep(folder: string | undefined, records: ChaosRecords): void {
+  if (folder === undefined) return;
   writeFileSync(join(folder, 'records.json'), JSON.stringify(records));
 }

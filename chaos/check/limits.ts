@@ -5,6 +5,8 @@ import { finding, type Finding } from './finding';
 const STALE_MS = 30_000;
 /** A new limit, or fresh telemetry after none, is in force at the meter after this: two intervals, and a charger's ramp. */
 const SETTLE_MS = 25_000;
+/** A setpoint that a cycle leaves in force holds for longer than this: only then may devices fall to their defaults, one by one. */
+const CONTROL_AWAY_MS = 20_000;
 /** Homes change between two cycles, and nobody controls that. */
 const TOLERANCE_SHARE = 0.03;
 const TOLERANCE_KW = 1;
@@ -12,8 +14,9 @@ const TOLERANCE_KW = 1;
 type Span = readonly [fromMs: number, toMs: number];
 
 /**
- * No meter shows more than the limit in force while telemetry was fresh. The limit of a dispatch counts from the first
- * cycle that could plan under it: how long control may be away is another promise.
+ * No meter shows more than the limit in force while telemetry was fresh and the loop planned. How long control may be away
+ * is another promise: what a meter shows while it is, is counted and not held against anybody, and the limit of a dispatch
+ * counts from the first cycle that could plan under it.
  */
 export function checkLimits(
   records: Pick<ChaosRecords, 'limits' | 'telemetry' | 'dispatches' | 'setpoints' | 'beganAtMs'>,
@@ -21,22 +24,31 @@ export function checkLimits(
   const { limits, telemetry, beganAtMs } = records;
   const feeders = new Map(limits.feeders.map((feeder) => [feeder.feederId, feeder]));
   const stale = staleByRoot(limits.devices, telemetry.stored, beganAtMs);
+  const away = awayByRoot(records);
   const judged: FeederFlow[] = [];
+  let overWhileAway = 0;
   const against: string[] = [];
   for (const flow of limits.flows) {
     const feeder = feeders.get(flow.feederId);
     if (feeder === undefined || flow.atMs < beganAtMs) continue;
     const window: Span = [flow.atMs - SETTLE_MS, flow.atMs];
     if ((stale.get(feeder.rootFeederId) ?? []).some((span) => overlaps(span, window))) continue;
-    judged.push(flow);
     const { importKw, exportKw } = loosest(feeder, holding(records, feeder), window);
-    if (flow.flowKw > withTolerance(importKw)) against.push(told(flow, importKw));
-    if (flow.flowKw < -withTolerance(exportKw)) against.push(told(flow, -exportKw));
+    const over = [
+      ...(flow.flowKw > withTolerance(importKw) ? [told(flow, importKw)] : []),
+      ...(flow.flowKw < -withTolerance(exportKw) ? [told(flow, -exportKw)] : []),
+    ];
+    if ((away.get(feeder.rootFeederId) ?? []).some((span) => overlaps(span, window))) {
+      overWhileAway += over.length;
+      continue;
+    }
+    judged.push(flow);
+    against.push(...over);
   }
   return [
     finding('limits held at the meter while telemetry was fresh', against, {
       looked: judged.length,
-      at: `of ${String(limits.flows.length)} readings of meters judged`,
+      at: `of ${String(limits.flows.length)} readings of meters judged, ${String(overWhileAway)} over a limit while control was away`,
     }),
   ];
 }
@@ -75,6 +87,21 @@ function staleSpans(readings: readonly StoredReading[], fromMs: number): Span[] 
   }
   spans.push([freshUntil, Infinity]);
   return spans;
+}
+
+/** When the newest cycle of a tree was older than what bridges an outage. */
+function awayByRoot({ limits, setpoints }: Pick<ChaosRecords, 'limits' | 'setpoints'>): ReadonlyMap<string, Span[]> {
+  const roots = new Set(limits.feeders.map(({ rootFeederId }) => rootFeederId));
+  return new Map(
+    [...roots].map((root) => {
+      const cycles = setpoints.plans
+        .filter(({ rootFeederId }) => rootFeederId === root)
+        .map((plan) => plan.plannedAtMs);
+      const moments = [...cycles.sort((a, b) => a - b), Infinity];
+      const spans = moments.slice(1).map((next, index): Span => [(moments[index] ?? 0) + CONTROL_AWAY_MS, next]);
+      return [root, spans.filter(([from, to]) => from < to)];
+    }),
+  );
 }
 
 interface Holding {

@@ -4,8 +4,12 @@ import { finding, type Finding } from './finding';
 /** What a process may have more of after it than before: caches fill, pools open what they are allowed, MB and handles. */
 const MORE_MEMORY_SHARE = 0.6;
 const MORE_MEMORY_MB = 60;
+const MORE_HANDLES_SHARE = 0.5;
 const MORE_HANDLES = 25;
-const MORE_SESSIONS = 10;
+/** Pools open more of what they are allowed when answers are slow. */
+const MORE_SESSIONS = 30;
+/** As `derms_control_loop_ok` has it: three intervals, or this, ms. */
+const STANDS_STILL_MS = 30_000;
 
 /** Nothing is left behind, and nobody has grown. */
 export function checkProcesses(records: ProcessRecords): Finding[] {
@@ -32,7 +36,7 @@ export function checkProcesses(records: ProcessRecords): Finding[] {
     ),
     finding(
       'file handles are flat',
-      grown('fileHandles', (was) => was + MORE_HANDLES),
+      grown('fileHandles', (was) => was * (1 + MORE_HANDLES_SHARE) + MORE_HANDLES),
       looked,
     ),
     finding(
@@ -55,7 +59,7 @@ export function checkLoops(loops: readonly LoopRecord[], endedAtMs: number): Fin
   const sum = (of: 'servedTicks' | 'missedTicks'): number => loops.reduce((total, loop) => total + loop[of], 0);
   const uncounted = loops.filter(({ uncountedTicks }) => uncountedTicks > 0);
   const still = loops.filter(
-    ({ newestCycleAtMs, intervalSeconds }) => endedAtMs - newestCycleAtMs > 3 * intervalSeconds * 1_000,
+    ({ newestCycleAtMs, intervalSeconds }) => endedAtMs - newestCycleAtMs > Math.max(3 * intervalSeconds * 1_000, STANDS_STILL_MS),
   );
   return [
     finding(

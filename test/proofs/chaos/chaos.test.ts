@@ -3,7 +3,7 @@ import { runChaos, type ChaosOptions } from '../../../chaos/run-chaos';
 import { brokenBuild, type Breakage } from './broken-build';
 
 const SEED = 1;
-const SECONDS = 45;
+const SECONDS = 40;
 
 /** For the record: the plan and what came of it stand in the output. */
 const say = (line: string): void => {

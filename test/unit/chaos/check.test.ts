@@ -177,6 +177,21 @@ describe('limits', () => {
     expect(doctored(flowing(second, flowKw))).toEqual([]);
   });
 
+  it('counts what a meter shows while no cycle was planned for longer than setpoints bridge', () => {
+    const records = goodRecords();
+    const { setpoints } = records;
+    const plans = setpoints.plans.filter(({ plannedAtMs }) => plannedAtMs <= at(50) || plannedAtMs >= at(78));
+    const known = new Set(plans.map(({ planId }) => planId));
+    const heard = setpoints.heard.filter(({ planId }) => known.has(planId ?? ''));
+    const away = { ...records, ...flowing(75, 110)(records), setpoints: { ...setpoints, plans, heard } };
+    expect(broken(away)).toEqual([]);
+    expect(
+      checkRecords(away)
+        .map(({ detail }) => detail)
+        .join(),
+    ).toContain('1 over a limit while control was away');
+  });
+
   it('does not judge what nobody could know: telemetry that was not stored for longer than it is fresh', () => {
     const against = doctored((records) => ({
       ...flowing(85, 110)(records),
