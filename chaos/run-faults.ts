@@ -26,6 +26,6 @@ export async function runFaults(
   };
   const outcomes = await Promise.allSettled(plan.map(one));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  if (failed !== undefined) throw new Error('a fault could not be carried out', { cause: failed.reason });
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 }

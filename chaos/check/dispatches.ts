@@ -30,9 +30,9 @@ export function checkRuns(runs: readonly RunRecord[], asked: number): Finding[] 
   const against = runs.filter(({ finished, state, reason }) => !finished || (state !== 'succeeded' && reason === null));
   const missing = Array.from({ length: Math.max(0, asked - runs.length) }, () => 'a run that is not there');
   const told = against.map(({ jobName, runId, state }) => `${jobName} ${runId}: ${state}`);
-  const states_ = runs.map(({ jobName, state }) => `${jobName} ${state}`).join(', ');
+  const ended = runs.map(({ jobName, state }) => `${jobName} ${state}`).join(', ');
   return [
-    finding('each job run ended, with a reason', [...told, ...missing], { looked: asked, at: `runs: ${states_}` }),
+    finding('each job run ended, with a reason', [...told, ...missing], { looked: asked, at: `runs: ${ended}` }),
   ];
 }
 

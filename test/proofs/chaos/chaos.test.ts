@@ -41,7 +41,7 @@ describe('a build with a fault put in on purpose is caught', () => {
       line: 'intake.receive(topic, payload, sequence, qos);',
       instead: 'intake.receive(topic, payload, sequence, qos); broker.acknowledgeThrough(sequence - 1);',
     };
-    expect(await catches(breakage, TAKEN_AND_KILLED)).toEqual(['every acknowledged reading is stored']);
+    expect(await catches(breakage, TAKEN_AND_KILLED)).toContain('every acknowledged reading is stored');
   }, 420_000);
 
   it('one that publishes setpoints which the broker never forgets', async () => {
@@ -50,6 +50,6 @@ describe('a build with a fault put in on purpose is caught', () => {
       line: 'const properties = { messageExpiryInterval: expirySeconds };',
       instead: 'const properties = {};',
     };
-    expect(await catches(breakage, [])).toEqual(['every setpoint expires by itself']);
+    expect(await catches(breakage, [])).toContain('every setpoint expires by itself');
   }, 420_000);
 });
