@@ -31,9 +31,7 @@ export function checkRuns(runs: readonly RunRecord[], asked: number): Finding[] 
   const missing = Array.from({ length: Math.max(0, asked - runs.length) }, () => 'a run that is not there');
   const told = against.map(({ jobName, runId, state }) => `${jobName} ${runId}: ${state}`);
   const ended = runs.map(({ jobName, state }) => `${jobName} ${state}`).join(', ');
-  return [
-    finding('each job run ended, with a reason', [...told, ...missing], { looked: asked, at: `runs: ${ended}` }),
-  ];
+  return [finding('each job run ended, with a reason', [...told, ...missing], { looked: asked, at: `runs: ${ended}` })];
 }
 
 /** Nothing, or an answer that says to try again. */

@@ -59,7 +59,8 @@ export function checkLoops(loops: readonly LoopRecord[], endedAtMs: number): Fin
   const sum = (of: 'servedTicks' | 'missedTicks'): number => loops.reduce((total, loop) => total + loop[of], 0);
   const uncounted = loops.filter(({ uncountedTicks }) => uncountedTicks > 0);
   const still = loops.filter(
-    ({ newestCycleAtMs, intervalSeconds }) => endedAtMs - newestCycleAtMs > Math.max(3 * intervalSeconds * 1_000, STANDS_STILL_MS),
+    ({ newestCycleAtMs, intervalSeconds }) =>
+      endedAtMs - newestCycleAtMs > Math.max(3 * intervalSeconds * 1_000, STANDS_STILL_MS),
   );
   return [
     finding(
