@@ -18,7 +18,7 @@ const brokenBy = async (options: Partial<ChaosOptions>): Promise<string[]> => {
 
 it('every invariant holds while parts are killed, hung, restarted and cut off at random', async () => {
   expect(await brokenBy({})).toEqual([]);
-}, 420_000);
+}, 600_000);
 
 describe('a build with a fault put in on purpose is caught', () => {
   /** PostgreSQL is away, and what was taken meanwhile is lost with the process that took it. */
@@ -42,7 +42,7 @@ describe('a build with a fault put in on purpose is caught', () => {
       instead: 'intake.receive(topic, payload, sequence, qos); broker.acknowledgeThrough(sequence - 1);',
     };
     expect(await catches(breakage, TAKEN_AND_KILLED)).toContain('every acknowledged reading is stored');
-  }, 420_000);
+  }, 600_000);
 
   it('one that publishes setpoints which the broker never forgets', async () => {
     const breakage = {
@@ -51,5 +51,5 @@ describe('a build with a fault put in on purpose is caught', () => {
       instead: 'const properties = {};',
     };
     expect(await catches(breakage, [])).toContain('every setpoint expires by itself');
-  }, 420_000);
+  }, 600_000);
 });
