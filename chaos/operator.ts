@@ -30,7 +30,7 @@ const CANCELLED_AFTER_SECONDS = [2, 10] as const;
 const SHARE_OF_LIMIT = [0.6, 0.95] as const;
 const ANSWER_WITHIN_MS = 8_000;
 const AGAIN_AFTER_MS = 1_000;
-const FINISH_WITHIN_MS = 60_000;
+const FINISH_WITHIN_MS = 120_000;
 
 interface Answer {
   readonly status: number;

@@ -3,7 +3,9 @@ import type { HeardSetpoint, SetpointRecords, StoredPlan } from '../records';
 import { finding, type Finding } from './finding';
 
 /** A message has its way from the publisher to the onlooker, on a machine that does much else, ms. */
-const ON_ITS_WAY_MS = 2_000;
+const ON_ITS_WAY_MS = 10_000;
+/** The broker counts what is left from when it gets a message: as much later as a road may have stalled, ms. */
+const KEPT_LONGER_MS = 30_000;
 
 /** What an onlooker at the brokers heard, held against the plans that Postgres has. */
 export function checkSetpoints(records: SetpointRecords): Finding[] {
@@ -63,7 +65,7 @@ function livesTooLong(live: readonly HeardSetpoint[], plans: ReadonlyMap<string,
     const longestMs = interval === undefined ? Infinity : setpointTtlSeconds(interval) * 1_000 + ON_ITS_WAY_MS;
     if (validUntilMs - timestampMs > longestMs) return [`${deviceId}: valid for too long`];
     if (expirySeconds === null) return [`${deviceId}: kept for ever by the broker`];
-    if (heardAtMs + expirySeconds * 1_000 > validUntilMs + ON_ITS_WAY_MS) return [`${deviceId}: kept beyond its end`];
+    if (heardAtMs + expirySeconds * 1_000 > validUntilMs + KEPT_LONGER_MS) return [`${deviceId}: kept beyond its end`];
     return heardAtMs > validUntilMs + ON_ITS_WAY_MS ? [`${deviceId}: came when it was over`] : [];
   });
 }
@@ -85,6 +87,6 @@ function retainedOld({ heard, retained, standing }: SetpointRecords, plans: Read
         : [];
     }),
   );
-  const over = retained.filter(({ heardAtMs, validUntilMs }) => heardAtMs > validUntilMs + ON_ITS_WAY_MS);
+  const over = retained.filter(({ heardAtMs, validUntilMs }) => heardAtMs > validUntilMs + KEPT_LONGER_MS);
   return [...old, ...over.map(({ deviceId, broker }) => `${deviceId} at ${broker}: over and kept`)];
 }
