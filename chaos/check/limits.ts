@@ -7,6 +7,8 @@ const STALE_MS = 30_000;
 const SETTLE_MS = 25_000;
 /** A setpoint that a cycle leaves in force holds for longer than this: only then may devices fall to their defaults, one by one. */
 const CONTROL_AWAY_MS = 20_000;
+/** Over for longer than a cycle: while devices go from one set of setpoints to the next, they do not all ramp alike, ms. */
+const LASTS_MS = 6_000;
 /** Homes change between two cycles, and nobody controls that. */
 const TOLERANCE_SHARE = 0.03;
 const TOLERANCE_KW = 1;
@@ -26,6 +28,7 @@ export function checkLimits(
   const stale = staleByRoot(limits.devices, telemetry.stored, beganAtMs);
   const away = awayByRoot(records);
   const judged: FeederFlow[] = [];
+  const overSince = new Map<string, number>();
   let overWhileAway = 0;
   const against: string[] = [];
   for (const flow of limits.flows) {
@@ -43,7 +46,10 @@ export function checkLimits(
       continue;
     }
     judged.push(flow);
-    against.push(...over);
+    const since = overSince.get(flow.feederId) ?? flow.atMs;
+    if (over.length === 0) overSince.delete(flow.feederId);
+    else overSince.set(flow.feederId, since);
+    if (flow.atMs - since >= LASTS_MS) against.push(...over);
   }
   return [
     finding('limits held at the meter while telemetry was fresh', against, {
