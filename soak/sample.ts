@@ -103,7 +103,8 @@ const ofServers = ({ stack }: TestSystem): Promise<Figures> =>
 /** With their indexes, and with all partitions of those that have some. */
 async function ofTables(db: Database): Promise<Figures> {
   const { rows } = await db.query<{ name: string; mb: number }>(
-    `select name, (select sum(pg_total_relation_size(relid)) from pg_partition_tree(name::regclass))::float8 / 1048576 as mb
+    `select name, (pg_total_relation_size(name::regclass) + coalesce((select sum(pg_total_relation_size(relid))
+              from pg_partition_tree(name::regclass) where level > 0), 0))::float8 / 1048576 as mb
        from unnest($1::text[]) as name`,
     [[...STATE_TABLES, ...GROWING_TABLES]],
   );

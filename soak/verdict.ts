@@ -20,6 +20,8 @@ const ALLOWANCES: readonly { readonly begins: string; readonly allowance: Allowa
   { begins: `${MEASURES.resident}: postgres`, allowance: { kind: 'flat', growsByShare: 0.1, slack: 30 } },
   { begins: `${MEASURES.resident}: temporal`, allowance: { kind: 'flat', growsByShare: 0.15, slack: 60 } },
   { begins: MEASURES.resident, allowance: { kind: 'flat', growsByShare: 0.05, slack: 30 } },
+  // Its own connections between its services come as they are needed.
+  { begins: `${MEASURES.handles}: temporal`, allowance: { kind: 'flat', growsByShare: 0.05, slack: 50 } },
   { begins: MEASURES.handles, allowance: { kind: 'flat', growsByShare: 0.02, slack: 5 } },
   { begins: MEASURES.sessions, allowance: { kind: 'flat', growsByShare: 0.02, slack: 5 } },
   { begins: MEASURES.eventLoop, allowance: { kind: 'bounded', most: MOST_EVENT_LOOP_MS } },
