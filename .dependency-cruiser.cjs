@@ -24,6 +24,8 @@ const FOLDERS = [
   'cli',
   'dashboards',
   'bench',
+  'chaos',
+  'soak',
   'test',
 ];
 const MAY_IMPORT = {
@@ -49,6 +51,8 @@ const MAY_IMPORT = {
   servers: [],
   dashboards: [],
   local: ['config', 'servers', 'drills', 'db', 'observability'],
+  chaos: ['domain', 'contracts', 'db', 'local', 'observability', 'servers', 'simulator', 'storage'],
+  soak: ['chaos', 'db', 'drills', 'local', 'servers', 'workflows'],
 };
 
 const arrows = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
@@ -72,7 +76,7 @@ module.exports = {
         'workflows/ may import domain, activities as types, and the two Temporal packages that run in the sandbox.',
       from: { path: '^workflows/' },
       to: {
-        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|drills|config|observability|tls|worker|simulator|servers|local|cli|bench|test)/',
+        path: '^(contracts|ingest|api|db|broker|temporal|jobs|storage|backups|audit|drills|config|observability|tls|worker|simulator|servers|local|cli|bench|chaos|soak|test)/',
       },
     },
     {

@@ -39,6 +39,7 @@ export default tseslint.config(
       'servers/**/*.ts',
       'cli/**/*.ts',
       'bench/**/*.ts',
+      'chaos/fleet-main.ts',
       'simulator/main.ts',
       'worker/**/*.ts',
       'api/main.ts',

@@ -33,6 +33,8 @@ export interface TestSystem {
   startReplica(instanceId: string): Promise<ChildProcess>;
   /** Brings the schema up to another build's; what is started from now on is of that build. */
   upgradeTo(dist: string): Promise<void>;
+  /** The same, returning at once. */
+  beginReplica(instanceId: string): Promise<ChildProcess>;
   /** The running process of such a worker. */
   replica(instanceId: string): ChildProcess;
   /** The running process of a program. */
@@ -125,6 +127,24 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     cwd: stack.folder,
     logFile: join(stack.folder, `${name}.log`),
   });
+  const startReplica = async (instanceId: string, waits: boolean): Promise<ChildProcess> => {
+    const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
+    replicaPorts.set(instanceId, metrics);
+    const program = programOf('worker');
+    const replica = await startProgram({
+      ...program,
+      env: {
+        ...program.env,
+        INSTANCE_ID: instanceId,
+        METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
+        TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
+      },
+      logFile: join(stack.folder, `worker-${instanceId}.log`),
+      readyUrls: waits ? readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker : [],
+    });
+    replicas.set(instanceId, replica);
+    return replica;
+  };
   const once = (name: string, script: string, args: readonly string[], env: Environment): Promise<void> =>
     runProgram({
       name,
@@ -152,24 +172,8 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
       running.set(name, program);
       return program;
     },
-    async startReplica(instanceId) {
-      const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
-      replicaPorts.set(instanceId, metrics);
-      const program = programOf('worker');
-      const replica = await startProgram({
-        ...program,
-        env: {
-          ...program.env,
-          INSTANCE_ID: instanceId,
-          METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
-          TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
-        },
-        logFile: join(stack.folder, `worker-${instanceId}.log`),
-        readyUrls: readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker,
-      });
-      replicas.set(instanceId, replica);
-      return replica;
-    },
+    startReplica: (instanceId) => startReplica(instanceId, true),
+    beginReplica: (instanceId) => startReplica(instanceId, false),
     async upgradeTo(newer) {
       dist = newer;
       await once('migrate', 'db/migrate-main.js', [], environments.migrate);

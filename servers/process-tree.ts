@@ -73,7 +73,8 @@ function argumentsOf(pid: number): string[] {
   }
 }
 
-function descendants(pid: number): number[] {
+/** Everything that a process started, and what that started. */
+export function descendants(pid: number): number[] {
   const all = process.platform === 'linux' ? allFromProc() : factsFromPs(['-A']);
   const found: number[] = [];
   const open = [pid];

@@ -18,7 +18,8 @@ export interface ConnectionOptions extends Omit<MqttAccess, 'host' | 'port'> {
   readonly timing: AgentTiming;
   readonly log: Logger;
   readonly onMessage: (topic: string, payload: Buffer) => void;
-  readonly onAcknowledged: (message: OutgoingMessage) => void;
+  /** `brokerIndex`: which of the brokers took it over. */
+  readonly onAcknowledged: (message: OutgoingMessage, brokerIndex: number) => void;
   /** Up = connected and subscribed. */
   readonly onUpOrDown: (up: boolean) => void;
 }
@@ -105,14 +106,18 @@ export class DeviceConnection {
 
   /** Which of the brokers it is connected and subscribed at; null when at none. */
   get brokerIndex(): number | null {
-    if (this.client === null || !this.up) return null;
-    const { host, port } = this.client.options;
-    return this.options.brokers.findIndex((broker) => broker.host === host && broker.port === port);
+    return this.client === null || !this.up ? null : this.brokerAtHand();
   }
 
   /** Messages sent but not acknowledged, that wait for the broker, and that were given up because too many did. */
   get backlog(): { readonly inFlight: number; readonly waiting: number; readonly dropped: number } {
     return { inFlight: this.inFlight, waiting: this.outbox.size, dropped: this.outbox.dropped };
+  }
+
+  /** The one that the client is at, or tries. */
+  private brokerAtHand(): number {
+    const { host, port } = this.client?.options ?? {};
+    return this.options.brokers.findIndex((broker) => broker.host === host && broker.port === port);
   }
 
   private clientOptions(): IClientOptions {
@@ -203,7 +208,7 @@ export class DeviceConnection {
       this.inFlight -= 1;
       this.lastTakenAt = performance.now();
       if (err) this.options.log.debug({ err, clientId: this.options.clientId }, 'a message was not acknowledged');
-      else this.options.onAcknowledged(message);
+      else this.options.onAcknowledged(message, this.brokerAtHand());
       if (this.inFlight === 0) this.onLanded?.();
       this.drain();
     });

@@ -17,7 +17,7 @@ interface FleetConnectionOptions {
   readonly profileTopic: string;
   readonly onSetpoint: (deviceIndex: number, payload: Buffer) => void;
   readonly onProfile: (payload: Buffer) => void;
-  readonly onAcknowledged: (message: OutgoingMessage) => void;
+  readonly onAcknowledged: (message: OutgoingMessage, brokerIndex: number) => void;
 }
 
 /** Time for what is in flight to land when the fleet stops. */

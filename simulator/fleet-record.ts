@@ -28,6 +28,9 @@ export interface FleetCounts {
 export interface RecordedReading {
   readonly deviceId: string;
   readonly timestampMs: number;
+  readonly acknowledgedAtMs: number;
+  /** Which of the brokers has it, in the order in which they were given. */
+  readonly brokerIndex: number;
 }
 
 /** A setpoint as a device heard it; power in the wire's sign. */
@@ -60,13 +63,14 @@ export class FleetRecord {
     else this.counts.measurementsProduced += 1;
   }
 
-  acknowledged({ kind, sender, timestampMs }: OutgoingMessage): void {
+  acknowledged({ kind, sender, timestampMs }: OutgoingMessage, brokerIndex: number): void {
     if (kind === 'measurement') {
       this.counts.measurementsAcknowledged += 1;
       return;
     }
     this.counts.telemetryAcknowledged += 1;
-    if (this.options.telemetry) this.readings.push({ deviceId: sender, timestampMs });
+    if (this.options.telemetry)
+      this.readings.push({ deviceId: sender, timestampMs, acknowledgedAtMs: Date.now(), brokerIndex });
   }
 
   /** `setpoint` is null when it could not be read. */

@@ -104,8 +104,8 @@ export class Fleet {
       onProfile: (payload) => {
         this.follow(parseSimulationProfile(payload));
       },
-      onAcknowledged: (message) => {
-        this.record.acknowledged(message);
+      onAcknowledged: (message, brokerIndex) => {
+        this.record.acknowledged(message, brokerIndex);
       },
     });
     this.reports = [
