@@ -7,7 +7,7 @@ import { toolEnvironment } from '../../servers/tool';
 import { readToolchain, repositoryRoot } from '../toolchain';
 import type { Ground } from './ground';
 import { partOf, type Parts } from './parts';
-import type { Programs } from './programs';
+import { REPLICATED, type Programs } from './programs';
 
 const READY_WITHIN_MS = 60_000;
 const API_PORT = 8080;
@@ -18,7 +18,12 @@ export async function startApiFront(ground: Ground, parts: Parts, programs: Prog
   if (tool === undefined)
     throw new Error('NOT RUN: this needs HAProxy; node local/setup/setup.mjs --production-shape installs it');
   const port = await freePort();
-  const [a, b] = programs.of('api').map(({ at }) => at(API_PORT));
+  const [a, b] = REPLICATED.api.map((replica) =>
+    programs
+      .of('api')
+      .find(({ name }) => name === `api-${replica}`)
+      ?.at(API_PORT),
+  );
   const child = await startChild({
     name: 'HAProxy',
     program: tool.path,
