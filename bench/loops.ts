@@ -1,7 +1,8 @@
 import { cpuSecondsOfTree } from './cpu';
 import { percentile } from './percentile';
-import { until, withSystem, type BenchSystem } from './system';
-import type { Benchmark } from './table';
+import type { Database } from '../db/pool';
+import { until, withSystem } from './system';
+import type { Benchmark, BenchmarkRow } from './table';
 
 const TREES = 300;
 const DEVICES_PER_TREE = 10;
@@ -9,6 +10,18 @@ const INTERVAL_SECONDS = 10;
 const MEASURED_SECONDS = 180;
 const WARM_UP_SECONDS = 45;
 const MAX_LATE_SECONDS = 1;
+
+/** For 300 feeders that nobody has registered. */
+export const LOOPS_ENVIRONMENT = { MAX_AUTO_FEEDERS: '1000', DB_POOL_SIZE: '10' } as const;
+
+/** What is measured: a system whose workers run or are started now. */
+export interface LoopsStage {
+  readonly db: Database;
+  startWorkers(): Promise<void>;
+  startFleet(args: readonly string[]): Promise<void>;
+  /** CPU seconds so far: of our workers with all their roles, and of the Temporal server. */
+  cpu(): { readonly worker: number; readonly temporal: number };
+}
 
 interface Measured {
   readonly cycles: number;
@@ -20,13 +33,36 @@ interface Measured {
 }
 
 /** Many small trees: 300 loops of 10 devices each, telemetry each 10 s, interval 10 s, the whole system on these cores. */
-export const benchmarkLoops: Benchmark = async (say) => {
-  const measured = await withSystem({ env: { MAX_AUTO_FEEDERS: '1000', DB_POOL_SIZE: '10' } }, (bench) =>
-    measure(bench, say),
+export const benchmarkLoops: Benchmark = (say) =>
+  withSystem({ env: LOOPS_ENVIRONMENT }, ({ system, db }) =>
+    measureLoops(
+      'loops',
+      {
+        db,
+        startWorkers: async () => {
+          await system.start('worker');
+        },
+        startFleet: async (args) => {
+          await system.start('simulator', args);
+        },
+        cpu: () => ({
+          worker: cpuSecondsOfTree(system.running('worker').pid),
+          temporal: cpuSecondsOfTree(system.stack.temporal.pid),
+        }),
+      },
+      say,
+    ),
   );
+
+export async function measureLoops(
+  benchmark: string,
+  stage: LoopsStage,
+  say: (line: string) => void,
+): Promise<BenchmarkRow[]> {
+  const measured = await measure(stage, say);
   const { cycles, publishing, skipped, lateSeconds } = measured;
   const late99 = percentile(lateSeconds, 0.99);
-  const plain = { benchmark: 'loops', reference: null, target: null, met: null };
+  const plain = { benchmark, reference: null, target: null, met: null };
   return [
     { ...plain, measure: 'cycles skipped', ours: skipped, target: 'none', met: skipped === 0 },
     {
@@ -47,11 +83,14 @@ export const benchmarkLoops: Benchmark = async (say) => {
     { ...plain, measure: 'worker CPU per cycle, ms', ours: (measured.workerCpuSeconds / cycles) * 1000 },
     { ...plain, measure: 'Temporal server CPU per cycle, ms', ours: (measured.temporalCpuSeconds / cycles) * 1000 },
   ];
-};
+}
 
-async function measure({ system, db }: BenchSystem, say: (line: string) => void): Promise<Measured> {
-  await system.start('worker');
-  await system.start('simulator', [
+async function measure(
+  { db, startWorkers, startFleet, cpu }: LoopsStage,
+  say: (line: string) => void,
+): Promise<Measured> {
+  await startWorkers();
+  await startFleet([
     ...['--devices', String(TREES * DEVICES_PER_TREE), '--feeders', String(TREES)],
     ...['--interval', String(INTERVAL_SECONDS), '--seed', '7'],
   ]);
@@ -68,10 +107,6 @@ async function measure({ system, db }: BenchSystem, say: (line: string) => void)
   const { rows: begin } = await db.query<{ now: Date; missed: string }>(
     'select now(), sum(missed_ticks) as missed from control_loops',
   );
-  const cpu = () => ({
-    worker: cpuSecondsOfTree(system.running('worker').pid),
-    temporal: cpuSecondsOfTree(system.stack.temporal.pid),
-  });
   const before = cpu();
   say(`measuring ${String(MEASURED_SECONDS)} s`);
   await new Promise((resolve) => setTimeout(resolve, MEASURED_SECONDS * 1000));

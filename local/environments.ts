@@ -93,7 +93,7 @@ export async function environmentsOf({ folder, ports, secrets, brokerFiles }: St
 }
 
 /** The very programs that the set-up found. */
-function backupPrograms(): Environment {
+export function backupPrograms(): Environment {
   const { postgres, zstd } = readToolchain();
   return {
     POSTGRES_BIN_DIR: postgres.bin,

@@ -12,6 +12,8 @@ export interface ProgramOptions extends StartOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly logFile: string;
+  /** Time to become ready, ms; more where many start at once. Default 90 s. */
+  readonly readyWithinMs?: number;
 }
 
 // A machine that does much else takes a multiple of the ten seconds that a worker needs.
@@ -26,7 +28,7 @@ export async function startProgram(
   const probe = async (): Promise<void> => {
     await Promise.all(options.readyUrls.map(answersOk));
   };
-  await untilReady(child, probe, { ...options, withinMs: READY_WITHIN_MS });
+  await untilReady(child, probe, { ...options, withinMs: options.readyWithinMs ?? READY_WITHIN_MS });
   return child;
 }
 

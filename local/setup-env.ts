@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { composeCertificates, readComposeAuthority } from './compose-certificates';
 import { composeSecrets, dotEnv } from './compose-secrets';
 import { repositoryRoot } from './toolchain';
@@ -7,15 +8,14 @@ import { repositoryRoot } from './toolchain';
 /**
  * `npm run setup:env`: what docker-compose.yml needs and nobody may know beforehand. `.env` gets drawn passwords and keys,
  * `deploy/compose/keys/` certificates of an authority that is made with them. What is there is never written over; with
- * `--renew-certificates` the same authority issues new ones.
+ * `--renew-certificates` the same authority issues new ones. `--folder FOLDER` makes both there, as `.env` and `keys/`, for a
+ * stack that is thrown away.
  */
 async function main(argv: readonly string[]): Promise<void> {
-  const root = repositoryRoot();
+  const { folder, renew } = optionsOf(argv);
+  const root = folder === undefined ? repositoryRoot() : resolve(folder);
   const env = join(root, '.env');
-  const keys = join(root, 'deploy', 'compose', 'keys');
-  const renew = argv.includes('--renew-certificates');
-  const unknown = argv.filter((argument) => argument !== '--renew-certificates');
-  if (unknown.length > 0) throw new Refusal(`${unknown.join(' ')} is not known; there is only --renew-certificates`);
+  const keys = folder === undefined ? join(root, 'deploy', 'compose', 'keys') : join(root, 'keys');
   if (renew) {
     composeCertificates(keys, readComposeAuthority(keys));
     say(`${keys}: certificates issued anew. Then: docker compose up --detach --force-recreate`);
@@ -41,6 +41,16 @@ async function main(argv: readonly string[]): Promise<void> {
   say(`${keys}: certificates for 365 days, their authority for ten years`);
   say('Keep a copy of BACKUP_ENCRYPTION_KEYS elsewhere: without it no backup can be read.');
   say('Next: docker compose up --detach, then sign in at http://127.0.0.1:8080 as DERMS_USER.');
+}
+
+function optionsOf(argv: readonly string[]): { readonly folder: string | undefined; readonly renew: boolean } {
+  const options = { 'renew-certificates': { type: 'boolean', default: false }, folder: { type: 'string' } } as const;
+  try {
+    const { values } = parseArgs({ args: [...argv], options });
+    return { folder: values.folder, renew: values['renew-certificates'] };
+  } catch {
+    throw new Refusal(`${argv.join(' ')} is not known; there are only --renew-certificates and --folder FOLDER`);
+  }
 }
 
 /** Told without a stack: whoever typed the command can mend it. */

@@ -27,6 +27,8 @@ export interface Toolchain {
   readonly kustomize?: InstalledTool;
   readonly composego?: InstalledTool;
   readonly kubescore?: InstalledTool;
+  /** A folder: `temporal-server`, `temporal-sql-tool` and their `schema/`. Only after a set-up with `--production-shape`. */
+  readonly temporalServer?: InstalledTool;
   /** A folder of programs. */
   readonly pythonChecks?: InstalledTool;
 }

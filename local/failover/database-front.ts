@@ -6,7 +6,7 @@ import { startChild, type ChildProcess } from '../../servers/child-process';
 import type { Environment } from '../environments';
 import { repositoryRoot } from '../toolchain';
 import type { PostgresPair } from './postgres-pair';
-import { startHaproxy, startPgBouncer, type Haproxy, type Router } from './routers';
+import { startHaproxy, startPgBouncer, type Haproxy, type PoolerTls, type Router } from './routers';
 
 /** The whole road of production before a pair: primary check, HAProxy, PgBouncer. */
 export interface DatabaseFront {
@@ -29,11 +29,13 @@ export interface FrontOptions {
   readonly application: { readonly user: string; readonly password: string };
   /** Compiled programs. */
   readonly dist?: string;
+  /** Of the pooler, and for the check; without it everything is in plain. */
+  readonly tls?: PoolerTls;
   readonly onSpawn?: NonNullable<StartOptions['onSpawn']>;
 }
 
 const POOLER_ADMIN = { user: 'derms_pooler', password: 'of-a-laboratory' };
-const READY_WITHIN_MS = 15_000;
+const READY_WITHIN_MS = 60_000;
 const CHECK_PORTS_FROM = 20_000;
 const CHECK_PORTS_SPREAD = 10_000;
 
@@ -59,6 +61,7 @@ export async function startDatabaseFront(options: FrontOptions): Promise<Databas
     users: [POOLER_ADMIN, application],
     folder,
     port: await freePort(),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...spawned,
   });
   return {
@@ -86,7 +89,7 @@ export async function startDatabaseFront(options: FrontOptions): Promise<Databas
 
 /** Logs in as the superuser until there is another role: a front stands before the schema is made. */
 async function startCheck(
-  { pair, folder, dist, onSpawn }: FrontOptions,
+  { pair, folder, dist, tls, onSpawn }: FrontOptions,
   port: number,
   ready: () => Promise<void>,
 ): Promise<ChildProcess> {
@@ -99,6 +102,7 @@ async function startCheck(
       DB_NAME: 'postgres',
       DB_USER: pair.a.user,
       DB_PASSWORD: pair.a.password,
+      ...(tls === undefined ? {} : { DB_SSLMODE: 'verify-full', DB_SSL_CA_PATH: tls.caPath }),
       PRIMARY_CHECK_NODES: `a=${pair.a.name},b=${pair.b.name}`,
       PRIMARY_CHECK_PORT: String(port),
       PRIMARY_CHECK_FILE: join(folder, 'primary-check.json'),

@@ -40,6 +40,8 @@ export interface PairOptions {
   /** A commit waits until the standby has it on disk. */
   readonly synchronous: boolean;
   readonly database: string;
+  /** More settings, of both. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly onSpawn?: NonNullable<StartOptions['onSpawn']>;
 }
 
@@ -53,7 +55,7 @@ export async function makePair(options: PairOptions): Promise<PostgresPair> {
   const start = (name: 'a' | 'b', folder: string, port?: number): Promise<PostgresServer> =>
     startPostgres({
       ...{ dataDir: folder, user: superuser, password, profile: 'durable' },
-      settings: { ...PAIR_SETTINGS, cluster_name: name },
+      settings: { ...PAIR_SETTINGS, ...options.settings, cluster_name: name },
       ...(port === undefined ? {} : { port }),
       ...(onSpawn === undefined ? {} : { onSpawn }),
     });

@@ -10,7 +10,7 @@ import { readToolchain, repositoryRoot, type InstalledTool, type Toolchain } fro
 
 // HAProxy and PgBouncer with the very configuration that deploy/ ships; only addresses and paths are this machine's.
 
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 60_000;
 
 export interface Router {
   readonly host: string;
@@ -58,6 +58,13 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   return { host: LOOPBACK, port, socket, process: process_ };
 }
 
+/** Files: what the pooler presents, and the authority of the servers that it knows. */
+export interface PoolerTls {
+  readonly certPath: string;
+  readonly keyPath: string;
+  readonly caPath: string;
+}
+
 export interface PgBouncerOptions {
   /** Where the primary is reached. */
   readonly server: { readonly host: string; readonly port: number };
@@ -65,6 +72,8 @@ export interface PgBouncerOptions {
   readonly users: readonly { readonly user: string; readonly password: string }[];
   readonly folder: string;
   readonly port?: number;
+  /** Without it the pooler speaks in plain, both ways; what is shipped asks for TLS. */
+  readonly tls?: PoolerTls;
   /** Lines that win over those that are shipped. */
   readonly settings?: readonly string[];
   readonly onSpawn?: NonNullable<StartOptions['onSpawn']>;
@@ -89,7 +98,11 @@ export async function startPgBouncer(options: PgBouncerOptions): Promise<Router>
   return { host: LOOPBACK, port, process: process_ };
 }
 
-function writeBouncerFiles(folder: string, port: number, { server, users, settings = [] }: PgBouncerOptions): string {
+function writeBouncerFiles(
+  folder: string,
+  port: number,
+  { server, users, tls, settings = [] }: PgBouncerOptions,
+): string {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const userList = join(folder, 'userlist.txt');
   const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
@@ -103,11 +116,21 @@ function writeBouncerFiles(folder: string, port: number, { server, users, settin
     `listen_port = ${String(port)}`,
     `auth_file = ${userList}`,
     `admin_users = ${users[0]?.user ?? ''}`,
+    ...tlsLines(tls),
     ...settings,
   ];
   // Its last section is [pgbouncer]; of two lines of one section the later wins.
   writeFileSync(file, [shipped.replace(/^derms = .*$/m, databases.join('\n')), ...ours, ''].join('\n'));
   return file;
+}
+
+function tlsLines(tls: PoolerTls | undefined): readonly string[] {
+  if (tls === undefined) return ['client_tls_sslmode = disable', 'server_tls_sslmode = disable'];
+  return [
+    `client_tls_cert_file = ${tls.certPath}`,
+    `client_tls_key_file = ${tls.keyPath}`,
+    `server_tls_ca_file = ${tls.caPath}`,
+  ];
 }
 
 function installed(name: 'haproxy' | 'pgbouncer'): InstalledTool {

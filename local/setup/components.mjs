@@ -15,6 +15,7 @@ import {
   zstd,
 } from './single-programs.mjs';
 import { temporalCli } from './temporal-cli.mjs';
+import { temporalServer } from './temporal-server.mjs';
 import { versitygw } from './versitygw.mjs';
 
 /** What the project needs on a machine, in the order of the table. Those with a `key` are in `toolchain.json`. */
@@ -37,6 +38,9 @@ export const proofComponents = [
   kubeScore,
   pythonChecks,
 ];
+
+/** What `npm run stack:production-shape` needs besides: the server of production takes minutes to build, and nothing else uses it. */
+export const shapeComponents = [temporalServer, versitygw, prometheus, alertmanager, haproxy, pgbouncer];
 
 /** One line of the table: what, version, where from, and how it came. */
 export function tableLine(name, found, how) {

@@ -9,36 +9,49 @@ export function findGo() {
   return findIn([...pathFolders(), '/usr/local/go/bin', '/opt/homebrew/bin'], 'go');
 }
 
+/** Builds `module` (`path@version`) from source and moves its program to `target`; needs Go. */
+export function goInstall({ module, target, ...rest }) {
+  return goBuild({
+    ...rest,
+    modules: [module],
+    keep({ bin }) {
+      const [program] = readdirSync(bin);
+      mkdirSync(dirname(target), { recursive: true });
+      renameSync(join(bin, program), target);
+    },
+  });
+}
+
 /**
- * Builds `module` (`path@version`) from source and moves its program to `target`; needs Go.
+ * Builds `modules` (`path@version`, of one module) from source; `keep` takes what is to stay from their programs (`bin`)
+ * and their sources (`mod`).
  *
  * Modules and build cache, gigabytes of them, live in a scratch folder that is removed, whatever happens. The caller
  * holds the lock of component `key`, so a scratch folder of its that is there already was left by a set-up that was killed.
  */
-export async function goInstall({ key, module, ldflags, target, packages, say }) {
+export async function goBuild({ key, modules, ldflags, packages, say, keep }) {
   mkdirSync(cacheDir, { recursive: true });
   const prefix = `go-scratch-${key}-`;
   for (const name of readdirSync(cacheDir)) if (name.startsWith(prefix)) removeTree(join(cacheDir, name));
   const scratch = mkdtempSync(join(cacheDir, prefix));
+  const [bin, mod] = [join(scratch, 'bin'), join(scratch, 'mod')];
   const removeScratch = () => removeTree(scratch);
   process.once('exit', removeScratch);
   try {
-    const built = await run(findGo(), ['install', '-v', '-ldflags', ldflags, module], {
+    const built = await run(findGo(), ['install', '-v', '-ldflags', ldflags, ...modules], {
       cwd: scratch,
       env: {
-        GOMODCACHE: join(scratch, 'mod'),
+        GOMODCACHE: mod,
         GOCACHE: join(scratch, 'cache'),
         GOTMPDIR: scratch,
-        GOBIN: join(scratch, 'bin'),
+        GOBIN: bin,
         GOFLAGS: '-modcacherw',
         CGO_ENABLED: '0',
       },
       onLine: progressOf(say, packages),
     });
-    if (built.status !== 0) throw new Error(`go install ${module} failed:\n${tail(built.output)}`);
-    mkdirSync(dirname(target), { recursive: true });
-    const [program] = readdirSync(join(scratch, 'bin'));
-    renameSync(join(scratch, 'bin', program), target);
+    if (built.status !== 0) throw new Error(`go install ${modules.join(' ')} failed:\n${tail(built.output)}`);
+    keep({ bin, mod });
   } finally {
     process.removeListener('exit', removeScratch);
     removeScratch();

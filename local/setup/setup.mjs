@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { components, proofComponents, tableLine, whatToType } from './components.mjs';
+import { components, proofComponents, shapeComponents, tableLine, whatToType } from './components.mjs';
 import { withLock } from './lock.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { cacheDir, localDir, toolchainFile } from './paths.mjs';
@@ -19,8 +19,9 @@ for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
 process.setMaxListeners(50); // each component that is being installed removes its scratch on exit
 
 const npmOnly = process.argv.includes('--npm-only');
-const wanted = npmOnly ? [npmPackages] : components;
-const forProofs = process.argv.includes('--proofs') ? proofComponents : [];
+const forShape = process.argv.includes('--production-shape') ? shapeComponents : [];
+const wanted = npmOnly ? [npmPackages] : [...components, ...forShape];
+const forProofs = (process.argv.includes('--proofs') ? proofComponents : []).filter((each) => !wanted.includes(each));
 const progress = createProgress();
 const results = await Promise.all([...wanted, ...forProofs].map(provide));
 
@@ -29,9 +30,10 @@ if (missing.length > 0) console.error(whatToType(missing));
 if (missing.some(({ component }) => wanted.includes(component))) process.exitCode = 1;
 else if (!npmOnly) writeToolchain([...results, ...(await alreadyThere())].filter(({ found }) => found));
 
-/** What only proofs need is not installed without them, but kept in the record once it is there: benchmarks use it. */
+/** What only proofs or the production-shaped run need is not installed without them, but kept in the record once it is there: benchmarks use it. */
 async function alreadyThere() {
-  const rest = proofComponents.filter((component) => !forProofs.includes(component));
+  const asked = [...wanted, ...forProofs];
+  const rest = [...new Set([...proofComponents, ...shapeComponents])].filter((component) => !asked.includes(component));
   return Promise.all(rest.map(async (component) => ({ component, found: await component.find() })));
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
+import { readCompose, type Compose } from '../../local/production-shape/compose-file';
 
 export const ROOT = join(__dirname, '../..');
 export const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -16,26 +17,8 @@ export interface DeployedProcess {
   readonly probes: readonly { readonly path: string; readonly port: string | number }[];
 }
 
-export interface ComposeService {
-  readonly image: string;
-  readonly command?: readonly string[] | string;
-  readonly entrypoint?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-  readonly healthcheck?: { readonly disable?: boolean; readonly test?: readonly string[] };
-  readonly volumes?: readonly string[];
-  readonly ports?: readonly string[];
-  readonly pid?: string;
-  readonly init?: boolean;
-  readonly build?: { readonly target: string };
-}
-
-export interface Compose {
-  readonly services: Readonly<Record<string, ComposeService>>;
-  readonly volumes: Readonly<Record<string, unknown>>;
-}
-
-export const compose = parse(text('docker-compose.yml'), { merge: true }) as Compose;
+export type { Compose };
+export const compose: Compose = readCompose();
 
 export const ENVIRONMENTS = ['staging', 'prod'] as const;
 
