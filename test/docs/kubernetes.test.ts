@@ -140,7 +140,12 @@ describe('production', () => {
     expect(scaled?.spec).toMatchObject({ scaleTargetRef: { name: 'derms-jobs' }, minReplicaCount: 0 });
     expect(scaled?.spec.triggers[0]).toMatchObject({
       type: 'temporal',
-      metadata: { taskQueue: 'jobs', namespace: 'derms', includeRunningWorkflowCount: 'true' },
+      metadata: {
+        taskQueue: 'jobs',
+        endpointFromEnv: 'TEMPORAL_ADDRESS',
+        namespaceFromEnv: 'TEMPORAL_NAMESPACE',
+        includeRunningWorkflowCount: 'true',
+      },
     });
   });
 

@@ -102,7 +102,7 @@ it('pages once for a broker that is stopped, and says when it is back', async ()
   );
   const [page] = pages().slice(before);
   expect(page?.alerts[0]?.annotations).toEqual({
-    summary: expect.stringMatching(/^The MQTT broker answers none of \d processes\.$/) as string,
+    summary: expect.stringMatching(/^The MQTT broker answers no process \(of \d\)\.$/) as string,
     runbook_url: 'docs/runbooks/alerts/mqtt-down.md',
   });
 }, 500_000);

@@ -20,7 +20,6 @@ const NOT_HERE: readonly { readonly series: RegExp; readonly why: string }[] = [
   { series: /^ALERTS.*DermsDatabaseDown/, why: 'nothing that pages fires here' },
   { series: /^derms_certificate_/, why: 'of processes that have certificates: nobody speaks TLS here' },
   { series: /^kube_/, why: 'kube-state-metrics: there is no Kubernetes here' },
-  { series: /status=~"5\.\."/, why: 'a status is there with its first request' },
 ];
 /** Alerts that a new deployment has for good reason. */
 const OF_EVERY_NEW_DEPLOYMENT = ['DermsWatchdog'];
