@@ -159,6 +159,16 @@ describe('production', () => {
   });
 });
 
+it('the dashboard shows restarts of every container of ours', () => {
+  const shown = /kube_pod_container_status_restarts_total\{container=~\\"([\w|-]+)\\"\}/.exec(
+    text('deploy/grafana/dashboards/sre.json'),
+  );
+  const containers = templates('prod')
+    .filter(({ object }) => ['Deployment', 'StatefulSet'].includes(object.kind))
+    .flatMap(({ template }) => template.spec.containers.map(({ name }) => name));
+  expect(shown?.[1]?.split('|').sort()).toEqual([...new Set(containers)].sort());
+});
+
 it('staging has one of each', () => {
   for (const { spec } of objects('staging', 'Deployment', 'StatefulSet')) expect(spec.replicas ?? 1).toBe(1);
 });

@@ -5,7 +5,10 @@ import { startMosquitto } from '../../../local/mosquitto';
 import { startAlertmanager, startPrometheus, type MonitoringServer } from '../../../local/prometheus';
 import type { TestSystem } from '../../../local/test-system';
 import { apiAs, startDemo } from '../../e2e/support';
+import { commandsOf } from '../../support/runbook-commands';
+import { runbookPages } from '../../support/runbook-queries';
 import { eventually } from '../../support/servers';
+import { terminalOf } from '../../support/typed-commands';
 import { quickAlertmanager, quickRules, withoutTimes, writeMonitoring } from './quick-copies';
 import { RULES_FILE } from './rules-file';
 import { targetsOf } from './system-targets';
@@ -69,6 +72,17 @@ it('is tried with the very rules that are deployed, but for their times', () => 
   const [deployed, copy] = [readFileSync(RULES_FILE, 'utf8'), readFileSync(join(folder, 'alerts.yml'), 'utf8')];
   expect(withoutTimes(copy)).toBe(withoutTimes(deployed));
   expect(copy).toMatch(/DermsMqttDown\n[^\n]+\n +for: 10s\n +keep_firing_for: 10s/);
+});
+
+const OF_MONITORING = runbookPages()
+  .flatMap(commandsOf)
+  .filter(({ kind, text }) => kind === 'shell' && /\$(PROMETHEUS|ALERTMANAGER)\b/.test(text))
+  .map(({ where, text, kind }) => [where, { text, kind }] as const);
+
+it.each(OF_MONITORING)('what %s says to ask of Prometheus and Alertmanager is answered', async (_where, command) => {
+  const terminal = await terminalOf(system, [`PROMETHEUS=${prometheus.url}`, `ALERTMANAGER=${alertmanager.url}`]);
+  const { code, out } = await terminal.type(command);
+  expect([command.text, code, out]).toEqual([command.text, 0, expect.stringMatching(/\S/)]);
 });
 
 it('pages once for a broker that is stopped, and says when it is back', async () => {
