@@ -35,6 +35,8 @@ const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: 
   'curl -s "$API/api/feeders" -H "authorization: Bearer $OLD_TOKEN" -o /dev/null -w \'%{http_code}\\n\'': {
     ...{ code: 22, says: '401' },
   },
+  // It is over, and says so.
+  'npm run derms -- cancel-run RUN_ID --reason "WHY"': { code: 1, says: 'RUN_OVER' },
   // Nobody has said who may break what.
   'npm run derms -- job postgres-failover-drill --follow': { code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
   'npm run derms -- job mqtt-failover-drill --follow': { code: 4, says: 'MQTT_DRILL_COMMAND is not set' },
@@ -50,6 +52,7 @@ const NOT_TYPED = [
   'npm run drill -- postgres-failover', // a laboratory of its own: test/proofs/failover
   'npm run drill -- mqtt-failover',
   'npm run drill -- worker-crash',
+  'npm run docs:alerts', // writes into this checkout: test/docs/alerts.test.ts
 ];
 const OF_MONITORING = /\$(PROMETHEUS|ALERTMANAGER)\b/;
 
