@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import type { TestSystem } from '../../local/test-system';
 import { readToolchain } from '../../local/toolchain';
 import type { RunbookCommand } from './runbook-commands';
+import { eventually } from './servers';
 
 const ROOT = join(__dirname, '../..');
 
@@ -28,10 +29,11 @@ export async function terminalOf(system: TestSystem, set: readonly string[] = []
   mkdirSync(folder, { recursive: true });
   const { worker, cli } = system.environments;
   const { temporal } = readToolchain();
+  const token = await eventually(() => system.signIn('admin'), 60_000, 500); // hashing takes its time on a loaded machine
   const preamble = [
     `PATH="${dirname(temporal.path)}:$PATH"`,
     `API=${system.apiUrl}`,
-    `auth='authorization: Bearer ${await system.signIn('admin')}'`,
+    `auth='authorization: Bearer ${token}'`,
     'curl() { command curl --fail-with-body "$@"; }',
     npmAsFunction(),
     ...set,
