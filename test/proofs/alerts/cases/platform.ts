@@ -141,10 +141,14 @@ export const platform: readonly AlertCase[] = [
     },
     ...{ atMinute: 12, says: '10% of the requests to the API end in an error of ours.' },
   },
-  // The first ones ever.
+  // The first ones ever, twice: counted from their first on, only the second time would be an increase.
   {
-    ...{ alert: 'DermsApiErrors', series: { ...requests('200', '0+6x30'), ...errors('500', '0x3 6x27') }, fires: true },
-    atMinute: 8,
+    ...{
+      alert: 'DermsApiErrors',
+      series: { ...requests('200', '0+6x30'), ...errors('500', '0x3 6x2 12x25') },
+      fires: true,
+    },
+    atMinute: 10,
   },
   // A dependency that is away, and callers that are wrong.
   {
