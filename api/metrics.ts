@@ -1,11 +1,14 @@
 import { Counter, DURATION_BUCKETS, Histogram, type Registry } from '../observability/metrics';
 import { TOKEN_REFUSALS } from './auth/authentication';
+import { ERROR_PAGES } from './error-pages';
 import { RATE_POLICIES } from './rate-limit';
 
 /** Figures of the API itself; those of health are in `health/metrics.ts`. */
 export interface ApiMetrics {
   readonly registry: Registry;
   readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  /** Answers that are an error of ours or of a dependency: each status from 0 on, so that `rate` sees the first. */
+  readonly errors: Counter<'status'>;
   /** Messages to workflows that failed after the decision was written: the supervisor makes up for them. */
   readonly messageFailures: Counter<'message'>;
   readonly logins: Counter<'outcome'>;
@@ -13,6 +16,9 @@ export interface ApiMetrics {
   readonly auditFailures: Counter;
   readonly rateLimited: Counter<'policy'>;
 }
+
+/** Statuses from here on are no fault of the caller. */
+export const FIRST_ERROR = 500;
 
 export const WORKFLOW_MESSAGES = [
   'wake',
@@ -35,6 +41,12 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       help: 'Duration of HTTP requests by route.',
       labelNames: ['method', 'route', 'status'],
       buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    errors: new Counter({
+      name: 'derms_http_errors_total',
+      help: 'HTTP requests answered with 5xx, by status.',
+      labelNames: ['status'],
       registers,
     }),
     messageFailures: new Counter({
@@ -67,6 +79,8 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       registers,
     }),
   };
+  for (const { status } of Object.values(ERROR_PAGES))
+    if (status >= FIRST_ERROR) metrics.errors.inc({ status: String(status) }, 0);
   for (const policy of RATE_POLICIES) metrics.rateLimited.inc({ policy }, 0);
   for (const message of WORKFLOW_MESSAGES) metrics.messageFailures.inc({ message }, 0);
   for (const reason of TOKEN_REFUSALS) metrics.tokensRefused.inc({ reason }, 0);

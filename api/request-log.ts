@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { clientAddress } from './client-address';
+import { FIRST_ERROR } from './metrics';
 import type { AppPorts } from './ports';
 
 /** What we keep with a response while it is made. */
@@ -41,6 +42,7 @@ export function requestLog({ log, metrics, settings }: Pick<AppPorts, 'log' | 'm
       const { method } = request;
       const status = response.writableEnded ? response.statusCode : 499; // the caller hung up first
       metrics.requestSeconds.observe({ method: knownMethod(method), route, status: String(status) }, ms / 1000);
+      if (status >= FIRST_ERROR) metrics.errors.inc({ status: String(status) });
       const line = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, user: user ?? undefined, address };
       if (isProbe(route, settings.metricsPath) || status === TURNED_AWAY) log.debug(line, 'request');
       else log.info(line, 'request');

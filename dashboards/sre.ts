@@ -232,6 +232,10 @@ export const sre = dashboard({
           '{{status}}',
         ]),
         lines(
+          { title: 'Errors', about: 'Answers with 5xx each minute, by status; 503 names what is away.', unit: 'short' },
+          ['sum by (status) (rate(derms_http_errors_total[$__rate_interval])) * 60', '{{status}}'],
+        ),
+        lines(
           { title: 'Duration', about: 'Event streams, which stay open, left out.', unit: 's' },
           ...[0.5, 0.95, 0.99].map((quantile): Query => [
             `histogram_quantile(${String(quantile)}, sum by (le) (rate(derms_http_request_duration_seconds_bucket{route!~".*/events"}[$__rate_interval])))`,
@@ -258,7 +262,7 @@ export const sre = dashboard({
             unit: 'short',
           },
           [
-            'sum by (pod, container) (increase(kube_pod_container_status_restarts_total{container=~"api|worker|broker-agent|mosquitto"}[1h]))',
+            'sum by (pod, container) (increase(kube_pod_container_status_restarts_total{container=~"derms|broker-agent|mosquitto"}[1h]))',
             '{{pod}} {{container}}',
           ],
         ),

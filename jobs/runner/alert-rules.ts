@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { jobScheduleId, SUPERVISOR_SCHEDULE_ID } from '../../domain/workflow-ids';
 import { DEPLOYMENT_KINDS, inDeployment, type JobAlert, type JobCatalogue, type JobDeclaration } from './declaration';
 import { promiseText } from './promise-text';
@@ -33,6 +33,22 @@ export function alertRulesFile(jobs: JobCatalogue, handWritten: readonly string[
   const ofJobs = stringify({ groups: alertGroups(jobs) }, { lineWidth: 0, singleQuote: true });
   return HEAD + [...handWritten, `# Of jobs, from their declarations.\n${ofJobs}`].map(withoutKey).join('');
 }
+
+const OPERATOR_HEAD = `# What deploy/prometheus/alerts.yml says, for the Prometheus operator. Written by \`npm run docs:alerts\`, never by hand.
+`;
+
+/** The text of deploy/k8s/overlays/prod/prometheus-rules.yaml, from that of deploy/prometheus/alerts.yml. */
+export const prometheusRuleFile = (rulesFile: string): string =>
+  OPERATOR_HEAD +
+  stringify(
+    {
+      apiVersion: 'monitoring.coreos.com/v1',
+      kind: 'PrometheusRule',
+      metadata: { name: 'derms', labels: { 'app.kubernetes.io/name': 'derms' } },
+      spec: parse(rulesFile) as { groups: RuleGroup[] },
+    },
+    { lineWidth: 0, singleQuote: true },
+  );
 
 /** What stands under `groups:`, under the comment that stood before it. */
 function withoutKey(text: string): string {
@@ -74,7 +90,7 @@ const missedTicks = ({ name }: JobDeclaration): AlertRule => ({
   expr: missedIn(jobScheduleId(name)),
   labels: { severity: 'warning', job: name },
   annotations: annotate(
-    `{{ $value | printf "%.0f" }} runs of ${name} were not started in time.`,
+    `Runs of ${name} that were not started in time: {{ $value | printf "%.0f" }}.`,
     'alerts/job-missed-ticks.md',
   ),
 });
@@ -99,7 +115,7 @@ const supervisorMissed: AlertRule = {
   expr: missedIn(SUPERVISOR_SCHEDULE_ID),
   labels: { severity: 'warning' },
   annotations: annotate(
-    'The supervisor of the control loops has not done its work in {{ $value | printf "%.0f" }} minutes.',
+    'The supervisor of the control loops has not done its work at its ticks; missed: {{ $value | printf "%.0f" }}.',
     'alerts/supervisor-missed-ticks.md',
   ),
 };

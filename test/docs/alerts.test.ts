@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { dashboardFile, DASHBOARDS } from '../../dashboards';
-import { alertRulesFile } from '../../jobs/runner/alert-rules';
+import { alertRulesFile, prometheusRuleFile } from '../../jobs/runner/alert-rules';
 import { loadJobs } from '../../jobs/runner/load-jobs';
 
 const ROOT = join(__dirname, '../..');
@@ -14,6 +14,10 @@ interface Alert {
   readonly alert: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: { readonly summary: string; readonly runbook_url: string };
+}
+interface KubernetesObject {
+  readonly kind: string;
+  readonly spec: unknown;
 }
 const { groups } = parse(text('deploy/prometheus/alerts.yml')) as { groups: { rules: Partial<Alert>[] }[] };
 const alerts = groups
@@ -38,6 +42,16 @@ describe('deploy/prometheus/alerts.yml', () => {
         rules.map((name) => text(`deploy/prometheus/rules/${name}`)),
       ),
     );
+  });
+
+  it('is what the Prometheus operator is given, too', () => {
+    expect(text('deploy/k8s/overlays/prod/prometheus-rules.yaml')).toBe(
+      prometheusRuleFile(text('deploy/prometheus/alerts.yml')),
+    );
+    const objects = parseAllDocuments(text('deploy/k8s/prod/derms.yaml')).map((each) => each.toJS() as KubernetesObject);
+    const [rule, ...others] = objects.filter(({ kind }) => kind === 'PrometheusRule');
+    expect(others).toEqual([]);
+    expect(rule?.spec).toEqual(parse(text('deploy/prometheus/alerts.yml')));
   });
 
   it.each(alerts)(

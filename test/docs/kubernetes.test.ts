@@ -140,7 +140,12 @@ describe('production', () => {
     expect(scaled?.spec).toMatchObject({ scaleTargetRef: { name: 'derms-jobs' }, minReplicaCount: 0 });
     expect(scaled?.spec.triggers[0]).toMatchObject({
       type: 'temporal',
-      metadata: { taskQueue: 'jobs', namespace: 'derms', includeRunningWorkflowCount: 'true' },
+      metadata: {
+        taskQueue: 'jobs',
+        endpointFromEnv: 'TEMPORAL_ADDRESS',
+        namespaceFromEnv: 'TEMPORAL_NAMESPACE',
+        includeRunningWorkflowCount: 'true',
+      },
     });
   });
 
@@ -152,6 +157,16 @@ describe('production', () => {
       for (const { labelSelector } of spread) expect(matches(template.metadata.labels, labelSelector)).toBe(true);
     }
   });
+});
+
+it('the dashboard shows restarts of every container of ours', () => {
+  const shown = /kube_pod_container_status_restarts_total\{container=~\\"([\w|-]+)\\"\}/.exec(
+    text('deploy/grafana/dashboards/sre.json'),
+  );
+  const containers = templates('prod')
+    .filter(({ object }) => ['Deployment', 'StatefulSet'].includes(object.kind))
+    .flatMap(({ template }) => template.spec.containers.map(({ name }) => name));
+  expect(shown?.[1]?.split('|').sort()).toEqual([...new Set(containers)].sort());
 });
 
 it('staging has one of each', () => {

@@ -9,7 +9,12 @@ const FOLDER = join(ROOT, 'docs/runbooks');
 const INDEX = readFileSync(join(FOLDER, 'README.md'), 'utf8');
 const linked = [...INDEX.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, page]) => page!);
 const jobs = [...loadJobs().values()].map(({ name, runbook }) => ({ name, runbook }));
-const pages = readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
+const pagesIn = (folder: string): string[] =>
+  readdirSync(join(FOLDER, folder)).filter((name) => name.endsWith('.md') && name !== 'README.md');
+const pages = pagesIn('.');
+const everyPage = [...pages, ...pagesIn('alerts').map((name) => `alerts/${name}`)];
+const PARTS = ['What it means', 'First look', 'Fix', 'Verify', 'Escalate'];
+const textOf = (page: string): string => readFileSync(join(FOLDER, page), 'utf8');
 
 describe('the runbooks', () => {
   it.each(jobs)('have the page that job $name names, $runbook', ({ runbook }) => {
@@ -21,8 +26,13 @@ describe('the runbooks', () => {
     expect([...linked].sort()).toEqual(pages.sort());
   });
 
-  // Those of the jobs are also run: test/e2e/runbooks.test.ts.
-  it.each(pages)('have commands that a shell can read: %s', (page) => {
+  it.each(everyPage)('have five parts, in this order: %s', (page) => {
+    const headings = [...textOf(page).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading!);
+    expect(headings.filter((heading) => PARTS.includes(heading))).toEqual(PARTS);
+  });
+
+  // Those of the jobs, the alerts and of operations are also run: test/e2e/runbooks.test.ts.
+  it.each(everyPage)('have commands that a shell can read: %s', (page) => {
     const shell = commandsOf(page).filter(({ kind }) => kind === 'shell');
     const unreadable = shell.flatMap(({ where, text }) => {
       const { status, stderr } = spawnSync('bash', ['-n', '-c', text], { encoding: 'utf8' });
@@ -31,7 +41,7 @@ describe('the runbooks', () => {
     expect(unreadable).toEqual([]);
   });
 
-  it.each(pages)('read only what the API has: %s', (page) => {
+  it.each(everyPage)('read only what the API has: %s', (page) => {
     const { paths } = JSON.parse(readFileSync(join(ROOT, 'docs/openapi.json'), 'utf8')) as {
       paths: Record<string, object>;
     };
@@ -44,7 +54,7 @@ describe('the runbooks', () => {
     );
   });
 
-  it.each(pages)('name alerts that there are: %s', (page) => {
+  it.each(everyPage)('name alerts that there are: %s', (page) => {
     const rules = readFileSync(join(ROOT, 'deploy/prometheus/alerts.yml'), 'utf8');
     const named = [...readFileSync(join(FOLDER, page), 'utf8').matchAll(/\bDerms[A-Z]\w+/g)].map(([name]) => name);
     expect(named.filter((name) => !rules.includes(`alert: ${name}\n`))).toEqual([]);

@@ -1,22 +1,28 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { loadJobs } from '../../jobs/runner/load-jobs';
+import { METRICS_OFFSETS, WORKER_ROLES } from '../../local/ports';
 import type { TestSystem } from '../../local/test-system';
-import { commandsOf, type RunbookCommand } from '../support/runbook-commands';
+import { commandsOf } from '../support/runbook-commands';
 import { eventually } from '../support/servers';
-import { apiAs, startDemo } from './support';
+import { terminalOf, type Answer, type Placeholders, type Terminal } from '../support/typed-commands';
+import { apiAs, DEMO, startDemo } from './support';
 
-// Every command on the pages of the jobs, typed as it stands there, against the running system. Those of restore.md are run in
-// everything-down.test.ts; that all others at least read as commands is in test/docs/runbooks.test.ts.
+// Every command on the pages of the jobs, of the alerts and of operations, typed as it stands there, against the running system.
+// Those of restore.md are run in everything-down.test.ts; that all others at least read as commands is in
+// test/docs/runbooks.test.ts. What asks Prometheus or Alertmanager is typed where those run: test/proofs/alerts/one-page.test.ts.
 
 const ROOT = join(__dirname, '../..');
-const PAGES = [
-  ...new Set([...loadJobs().values()].map(({ runbook }) => runbook)),
-  'backup-key.md',
-  'schedules.md',
-].sort();
+const OF_JOBS = [...new Set([...loadJobs().values()].map(({ runbook }) => runbook)), 'backup-key.md', 'schedules.md'];
+const OF_OPERATIONS = [
+  ...['api-security.md', 'control-loop-health.md', 'environments.md', 'jwt-secret.md', 'metrics-and-alerting.md'],
+  ...['postgres-failover.md', 'structured-logging.md'],
+];
+const OF_ALERTS = readdirSync(join(ROOT, 'docs/runbooks/alerts'))
+  .filter((name) => name !== 'README.md')
+  .map((name) => `alerts/${name}`);
+const PAGES = [...OF_JOBS, ...OF_OPERATIONS, ...OF_ALERTS].sort();
 
 /** What answers something else than that all is well, on a system that archives no log and was never restored. */
 const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: string }>> = {
@@ -26,6 +32,11 @@ const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: 
     code: 1,
     says: 'no base backup',
   },
+  'curl -s "$API/api/feeders" -H "authorization: Bearer $OLD_TOKEN" -o /dev/null -w \'%{http_code}\\n\'': {
+    ...{ code: 22, says: '401' },
+  },
+  // It is over, and says so.
+  'npm run derms -- cancel-run RUN_ID --reason "WHY"': { code: 1, says: 'RUN_OVER' },
   // Nobody has said who may break what.
   'npm run derms -- job postgres-failover-drill --follow': { code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
   'npm run derms -- job mqtt-failover-drill --follow': { code: 4, says: 'MQTT_DRILL_COMMAND is not set' },
@@ -41,35 +52,37 @@ const NOT_TYPED = [
   'npm run drill -- postgres-failover', // a laboratory of its own: test/proofs/failover
   'npm run drill -- mqtt-failover',
   'npm run drill -- worker-crash',
+  'npm run docs:alerts', // writes into this checkout: test/docs/alerts.test.ts
 ];
+const OF_MONITORING = /\$(PROMETHEUS|ALERTMANAGER)\b/;
 
 let system: TestSystem;
 let admin: Awaited<ReturnType<typeof apiAs>>;
-let preamble: string;
-let placeholders: Readonly<Record<string, string>>;
-let folder: string;
+let terminal: Terminal;
+let placeholders: Placeholders;
+/** Many pages begin with the same look: each command is typed once. */
+const typed = new Set<string>();
 
 beforeAll(async () => {
   system = await startDemo();
   admin = await apiAs(system, 'admin');
-  folder = join(system.stack.folder, 'typed');
-  mkdirSync(folder);
-  spawnSync('git', ['init', '--quiet', folder]);
-  const keys = join(folder, 'keys');
+  const keys = join(system.stack.folder, 'keys');
   writeFileSync(keys, system.environments.worker['BACKUP_ENCRYPTION_KEYS']!, { mode: 0o600 });
-  preamble = [
-    `API=${system.apiUrl}`,
-    `auth='authorization: Bearer ${await system.signIn('admin')}'`,
-    `BACKUP_ENCRYPTION_KEYS_FILE='${keys}'`,
-    'curl() { command curl --fail-with-body "$@"; }',
-    npmAsFunction(),
-  ].join('\n');
+  terminal = await terminalOf(system, [`BACKUP_ENCRYPTION_KEYS_FILE='${keys}'`, 'OLD_TOKEN=of-another-time']);
+  spawnSync('git', ['init', '--quiet', terminal.folder]);
+  const control = `127.0.0.1:${String(system.ports.metrics + METRICS_OFFSETS.worker + 1 + WORKER_ROLES.indexOf('control'))}`;
   const backup = await finished('db-backup');
   await finished('mqtt-backup');
   placeholders = {
     RUN_ID: String(backup['runId']),
     BACKUP_ID: (backup['result'] as { backupId: string }).backupId,
     BACKUP_DB_USER: system.environments.worker['BACKUP_DB_USER']!,
+    FEEDER: 'substation-north',
+    DEVICE_ID: 'elm-street-1-ev',
+    DISPATCH_ID: await dispatched(),
+    ...{ 'HOST:PORT': control, INSTANCE: control },
+    FILE: `'${DEMO}'`,
+    SESSION: '0',
     'job-NAME': 'job-tick-audit',
     '{scheduleId}': 'job-db-backup',
     '{deviceId}': 'elm-street-1-ev',
@@ -82,11 +95,14 @@ afterAll(() => system.stop(), 30_000);
 it.each(PAGES)(
   'every command of %s works',
   async (page) => {
-    const commands = commandsOf(page).filter(({ text, elsewhere }) => !elsewhere && !NOT_TYPED.includes(text));
+    const commands = commandsOf(page).filter(
+      ({ text, elsewhere }) => !elsewhere && !NOT_TYPED.includes(text) && !OF_MONITORING.test(text) && !typed.has(text),
+    );
     const failed: string[] = [];
     for (const command of commands) {
       await idle();
-      const { code, out } = await type(command);
+      typed.add(command.text);
+      const { code, out } = await terminal.type(command, placeholders);
       const { code: wanted, says } = EXPECTED[command.text] ?? { code: 0, says: '' };
       if (code !== wanted || !out.includes(says))
         failed.push(`${command.where} ${command.text}\n  ended with ${String(code)}: ${out.slice(-500)}`);
@@ -95,64 +111,6 @@ it.each(PAGES)(
   },
   180_000,
 );
-
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-}
-
-function type({ kind, text }: RunbookCommand): Promise<Answer> {
-  const typed = Object.entries(placeholders).reduce((rest, [name, value]) => rest.replaceAll(name, value), text);
-  if (kind === 'sql') return ask(typed);
-  return inShell(kind === 'get' ? `curl -s "$API${typed}" -H "$auth"` : typed);
-}
-
-function inShell(line: string): Promise<Answer> {
-  const { worker, cli } = system.environments;
-  return new Promise((resolve) => {
-    const child = spawn('bash', ['-c', `${preamble}\n${line}`], {
-      cwd: folder,
-      env: { ...process.env, ...worker, ...cli },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.on('close', (code) => {
-      resolve({ code: code ?? -1, out });
-    });
-  });
-}
-
-async function ask(sql: string): Promise<Answer> {
-  const { host, port, superuser: user, password } = system.stack.postgres;
-  const client = new Client({ host, port, user, password, database: system.environments.worker['DB_NAME'] });
-  await client.connect();
-  try {
-    await client.query(sql);
-    return { code: 0, out: '' };
-  } catch (error) {
-    return { code: 1, out: String(error) };
-  } finally {
-    await client.end();
-  }
-}
-
-/** The scripts of package.json without npm, which would go into this checkout's folder; each ends in one program of ours. */
-function npmAsFunction(): string {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    scripts: Record<string, string>;
-  };
-  const cases = Object.entries(scripts).flatMap(([name, script]) => {
-    const program = /node (dist\/\S+\.js)$/.exec(script)?.[1];
-    return program === undefined ? [] : [`${name}) '${process.execPath}' '${join(ROOT, program)}' "$@";;`];
-  });
-  return [
-    'npm() {',
-    'shift; [ "$1" = --silent ] && shift; local script=$1; shift; [ "$1" = -- ] && shift',
-    `case "$script" in ${cases.join(' ')} *) echo "no script $script"; return 127;; esac`,
-    '}',
-  ].join('\n');
-}
 
 async function finished(jobName: string): Promise<Record<string, unknown>> {
   const { body } = await admin('POST', `/api/jobs/${jobName}/runs`, {});
@@ -167,6 +125,17 @@ async function finished(jobName: string): Promise<Record<string, unknown>> {
   );
   expect(run['state']).toBe('succeeded');
   return run;
+}
+
+/** A dispatch that is over within seconds. */
+async function dispatched(): Promise<string> {
+  const wanted = {
+    ...{ feederId: 'elm-street', importLimitKw: 90, reason: 'a page is typed' },
+    endsAt: new Date(Date.now() + 15_000).toISOString(),
+  };
+  const { status, body } = await admin('POST', '/api/dispatches', wanted, { 'idempotency-key': 'typed' });
+  expect([status, body]).toEqual([202, expect.objectContaining({ dispatchId: expect.any(String) as string })]);
+  return String(body['dispatchId']);
 }
 
 /** What a command has started is over, so that the next may start it too. */

@@ -5,7 +5,10 @@ import { startMosquitto } from '../../../local/mosquitto';
 import { startAlertmanager, startPrometheus, type MonitoringServer } from '../../../local/prometheus';
 import type { TestSystem } from '../../../local/test-system';
 import { apiAs, startDemo } from '../../e2e/support';
+import { commandsOf } from '../../support/runbook-commands';
+import { runbookPages } from '../../support/runbook-queries';
 import { eventually } from '../../support/servers';
+import { terminalOf } from '../../support/typed-commands';
 import { quickAlertmanager, quickRules, withoutTimes, writeMonitoring } from './quick-copies';
 import { RULES_FILE } from './rules-file';
 import { targetsOf } from './system-targets';
@@ -71,6 +74,17 @@ it('is tried with the very rules that are deployed, but for their times', () => 
   expect(copy).toMatch(/DermsMqttDown\n[^\n]+\n +for: 10s\n +keep_firing_for: 10s/);
 });
 
+const OF_MONITORING = runbookPages()
+  .flatMap(commandsOf)
+  .filter(({ kind, text }) => kind === 'shell' && /\$(PROMETHEUS|ALERTMANAGER)\b/.test(text))
+  .map(({ where, text, kind }) => [where, { text, kind }] as const);
+
+it.each(OF_MONITORING)('what %s says to ask of Prometheus and Alertmanager is answered', async (_where, command) => {
+  const terminal = await terminalOf(system, [`PROMETHEUS=${prometheus.url}`, `ALERTMANAGER=${alertmanager.url}`]);
+  const { code, out } = await terminal.type(command);
+  expect([command.text, code, out]).toEqual([command.text, 0, expect.stringMatching(/\S/)]);
+});
+
 it('pages once for a broker that is stopped, and says when it is back', async () => {
   await eventually(() => expect(webhook.of('watchdog').length).toBeGreaterThan(0), 60_000, 250); // the road is open
   await eventually(async () => expect(await firing('critical')).toEqual([]), 90_000, 500);
@@ -102,7 +116,7 @@ it('pages once for a broker that is stopped, and says when it is back', async ()
   );
   const [page] = pages().slice(before);
   expect(page?.alerts[0]?.annotations).toEqual({
-    summary: expect.stringMatching(/^The MQTT broker answers none of \d processes\.$/) as string,
+    summary: expect.stringMatching(/^The MQTT broker answers no process \(of \d\)\.$/) as string,
     runbook_url: 'docs/runbooks/alerts/mqtt-down.md',
   });
 }, 500_000);

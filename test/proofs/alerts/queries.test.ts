@@ -9,6 +9,7 @@ import { TASK_QUEUES } from '../../../workflows/messages';
 import { startDemo } from '../../e2e/support';
 import { eventually } from '../../support/servers';
 import { writeMonitoring } from './quick-copies';
+import { queriesOf, runbookPages } from '../../support/runbook-queries';
 import { RULES, RULES_FILE } from './rules-file';
 import { targetsOf } from './system-targets';
 
@@ -20,7 +21,10 @@ const NOT_HERE: readonly { readonly series: RegExp; readonly why: string }[] = [
   { series: /^ALERTS.*DermsDatabaseDown/, why: 'nothing that pages fires here' },
   { series: /^derms_certificate_/, why: 'of processes that have certificates: nobody speaks TLS here' },
   { series: /^kube_/, why: 'kube-state-metrics: there is no Kubernetes here' },
-  { series: /status=~"5\.\."/, why: 'a status is there with its first request' },
+  {
+    series: /status=~"5\.\."/,
+    why: 'by route a status is there with its first request; alerts go by derms_http_errors_total',
+  },
 ];
 /** Alerts that a new deployment has for good reason. */
 const OF_EVERY_NEW_DEPLOYMENT = ['DermsWatchdog'];
@@ -71,6 +75,10 @@ async function ask(expr: string): Promise<Answer> {
 }
 
 const ofAlerts = RULES.map(({ expr }) => expr);
+/** What pages tell people to ask, and the series that their sentences name. */
+const ofPages = [...new Set([...runbookPages().flatMap(queriesOf)])].map((query) =>
+  query.replaceAll('FEEDER', 'substation-north').replaceAll('NAME', 'derms_db_up'),
+);
 const ofDashboards = Object.values(DASHBOARDS)
   .flatMap(({ panels = [] }) => panels)
   .flatMap((panel) =>
@@ -90,14 +98,15 @@ const isHere = (selector: string): boolean => !NOT_HERE.some(({ series }) => ser
 
 it('asks for more than a handful', () => {
   expect(ofDashboards.length).toBeGreaterThan(60);
+  expect(ofPages.length).toBeGreaterThan(60);
   expect(selectors([...ofAlerts, ...ofDashboards]).length).toBeGreaterThan(80);
 });
 
-it.each(selectors([...ofAlerts, ...ofDashboards]).filter(isHere))('%s is there', async (selector) => {
+it.each(selectors([...ofAlerts, ...ofDashboards, ...ofPages]).filter(isHere))('%s is there', async (selector) => {
   await eventually(async () => expect((await ask(`count(${selector})`)).data.result).toHaveLength(1), 45_000, 1_000);
 });
 
-it.each([...new Set([...ofAlerts, ...ofDashboards])])('%s is answered', async (expr) => {
+it.each([...new Set([...ofAlerts, ...ofDashboards, ...ofPages])])('%s is answered', async (expr) => {
   expect(await ask(expr)).toMatchObject({ status: 'success' });
 });
 

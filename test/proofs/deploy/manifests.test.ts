@@ -1,9 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parse } from 'yaml';
+import { join, relative } from 'node:path';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { TEMPORAL_SETTINGS } from '../../../config/connections';
+import { loadSomeSettings } from '../../../config/load';
 import { composeSecrets } from '../../../local/compose-secrets';
-import { ENVIRONMENTS, kubernetesObjects, ROOT, text, type Compose } from '../../support/deployed';
+import {
+  ENVIRONMENTS,
+  kubernetesObjects,
+  OURS,
+  podTemplate,
+  ROOT,
+  text,
+  type Compose,
+  type KubernetesObject,
+} from '../../support/deployed';
+import { promtool } from '../alerts/promtool';
 import { checkedBy, tool } from './checked-by';
 
 // By other people's tools: what is checked in is what the overlays say, and every file is what its reader takes.
@@ -33,9 +45,9 @@ const NOT_OURS: Readonly<Record<(typeof ENVIRONMENTS)[number], readonly string[]
   ],
 };
 
-function ownKindsOf(environment: (typeof ENVIRONMENTS)[number]): string {
-  const file = join(folder, `${environment}.yaml`);
-  const own = kubernetesObjects(environment).filter(({ apiVersion }) => OWN_KINDS.test(apiVersion));
+function ownKindsOf(name: string, objects = kubernetesObjects(name as (typeof ENVIRONMENTS)[number])): string {
+  const file = join(folder, `${name}.yaml`);
+  const own = objects.filter(({ apiVersion }) => OWN_KINDS.test(apiVersion));
   expect(own.length).toBeGreaterThan(20);
   writeFileSync(file, own.map((object) => JSON.stringify(object)).join('\n---\n'));
   return file;
@@ -66,6 +78,75 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
     const args = ['score', '--ignore-container-cpu-limit', '--output-format', 'ci', ...ignored];
     await checkedBy(tool('kubescore'), ...args, ownKindsOf(environment));
   });
+});
+
+describe('production against Temporal Cloud, with an API key', () => {
+  let cloud: readonly KubernetesObject[];
+  beforeAll(async () => {
+    const inHere = (path: string): string => relative(folder, join(ROOT, 'deploy/k8s', path));
+    const site = {
+      apiVersion: 'kustomize.config.k8s.io/v1beta1',
+      kind: 'Kustomization',
+      resources: [inHere('overlays/prod')],
+      components: [inHere('components/temporal-api-key')],
+    };
+    writeFileSync(join(folder, 'kustomization.yaml'), stringify(site));
+    cloud = parseAllDocuments(await checkedBy(tool('kustomize'), 'build', folder)).map(
+      (each) => each.toJS() as KubernetesObject,
+    );
+  });
+
+  it('is what Kubernetes takes', async () => {
+    const file = ownKindsOf('cloud', cloud);
+    await checkedBy(join(tool('pythonChecks'), 'kubernetes-validate'), '--strict', file);
+  });
+
+  it('has the key as a file in every process that speaks to Temporal, and asks for no certificate', () => {
+    const key = join(folder, 'api-key');
+    writeFileSync(key, 'a key of Temporal Cloud');
+    const processes = cloud.flatMap((object) => {
+      const spec = podTemplate(object)?.spec;
+      const own = spec?.containers.find(({ image, env = [] }) => OURS.test(image) && named(env, 'TEMPORAL_ADDRESS'));
+      return spec === undefined || own === undefined ? [] : [{ name: object.metadata.name, spec, own }];
+    });
+    expect(processes.map(({ name }) => name).sort()).toEqual([
+      'derms-api',
+      'derms-control',
+      'derms-ingest',
+      'derms-jobs',
+      expect.stringMatching(/^derms-migrate-/),
+      'mosquitto-active',
+      'mosquitto-standby',
+    ]);
+    for (const { spec, own } of processes) {
+      const { env = [], volumeMounts = [] } = own;
+      expect(named(env, 'TEMPORAL_API_KEY_FILE')?.value).toBe('/temporal/api-key');
+      expect(volumeMounts).toContainEqual({ name: 'temporal-api-key', mountPath: '/temporal', readOnly: true });
+      const volumes = (spec.volumes ?? []).map(({ name }) => name);
+      expect(volumeMounts.map(({ name }) => name).filter((name) => !volumes.includes(name) && name !== 'data')).toEqual(
+        [],
+      );
+      const given = Object.fromEntries(env.map(({ name, value = 'derms.grid.example:7233' }) => [name, value]));
+      const environment = { ...given, NODE_ENV: 'production', TEMPORAL_API_KEY_FILE: key };
+      const settings = loadSomeSettings(TEMPORAL_SETTINGS, environment, '');
+      expect(settings.TEMPORAL_TLS_ENABLED).toBe(true);
+      expect(settings.TEMPORAL_TLS_CERT_PATH).toBeUndefined();
+    }
+    expect(JSON.stringify(cloud)).not.toContain('derms-temporal-client');
+    const [authentication] = cloud.filter(({ kind }) => kind === 'TriggerAuthentication');
+    expect(authentication?.spec.secretTargetRef).toEqual([
+      { parameter: 'apiKey', name: 'derms-temporal-api-key', key: 'api-key' },
+    ]);
+  });
+});
+const named = <T extends { readonly name: string }>(list: readonly T[], name: string): T | undefined =>
+  list.find((each) => each.name === name);
+
+it('the rules that the Prometheus operator is given are rules', async () => {
+  const [rule] = kubernetesObjects('prod').filter(({ kind }) => kind === 'PrometheusRule');
+  const file = join(folder, 'rules.yml');
+  writeFileSync(file, stringify(rule?.spec));
+  expect(await promtool('check', 'rules', file)).toContain('SUCCESS');
 });
 
 it('docker-compose.yml is what docker compose reads', async () => {

@@ -272,6 +272,18 @@ describe('metrics', () => {
     expect(text).toContain('derms_workflow_message_failures_total{message="wake"} 0');
   });
 
+  it('count errors of ours by status, each from 0 on, so that the first one is an increase', async () => {
+    const { call } = await start({ devices: { read: () => Promise.reject(new Error('broken')) } });
+    const before = (await call('GET', '/metrics')).text;
+    for (const status of [500, 503, 504])
+      expect(before).toContain(`derms_http_errors_total{status="${String(status)}"} 0`);
+    expect((await call('GET', '/api/devices/pv-1', { as: 'viewer' })).status).toBe(500);
+    expect((await call('GET', '/api/some/where')).status).toBe(404);
+    const after = (await call('GET', '/metrics')).text;
+    expect(after).toContain('derms_http_errors_total{status="500"} 1');
+    expect(after).not.toContain('derms_http_errors_total{status="404"}');
+  });
+
   it('are not there when they are switched off', async () => {
     const { call } = await start({ settings: { metricsEnabled: false } });
     expect((await call('GET', '/metrics')).status).toBe(404);

@@ -44,14 +44,14 @@ export const access: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsCertificateRunsOut', series: left(20), fires: true, atMinute: 90 },
     labels: { certificate: 'mqtt-client' },
-    says: 'The certificate mqtt-client runs out in 20 days.',
+    says: 'The certificate mqtt-client runs out within days: 20.0.',
   },
   { alert: 'DermsCertificateRunsOut', series: left(21), fires: false, atMinute: 90 },
   { alert: 'DermsCertificateRunsOut', series: left(4), fires: false, atMinute: 90 },
   {
     ...{ alert: 'DermsCertificateRunsOutNow', series: left(4), fires: true, atMinute: 10 },
     labels: { certificate: 'mqtt-client' },
-    says: 'The certificate mqtt-client has 4.0 days left.',
+    says: 'The certificate mqtt-client is about to run out; days left: 4.0.',
   },
   { alert: 'DermsCertificateRunsOutNow', series: left(-1), fires: true, atMinute: 10 },
   { alert: 'DermsCertificateRunsOutNow', series: left(5), fires: false, atMinute: 10 },

@@ -18,7 +18,7 @@ export const audit: readonly AlertCase[] = [
   { alert: 'DermsAuditNotSigned', series: head('0+60x300'), fires: false, atMinute: 130 },
   {
     ...{ alert: 'DermsAuditNotWritten', series: failures('0x5 3x30'), fires: true, atMinute: 10 },
-    says: '6 refused attempts could not be written to the audit log.',
+    says: 'Refused attempts that could not be written to the audit log: 6.',
   },
   { alert: 'DermsAuditNotWritten', series: failures('7x40'), fires: false, atMinute: 30 },
 ];

@@ -37,7 +37,7 @@ export const backups: readonly AlertCase[] = [
   { alert: 'DermsBackupTooOld', series: verified('dump', '0x100'), fires: false, atMinute: 28 * 60, ...LONG },
   {
     ...{ alert: 'DermsBackupVerificationFailed', series: failures('2x10 3x60'), fires: true, atMinute: 20 },
-    says: '1 stored backups did not pass their verification within the last hour.',
+    says: 'Stored backups that did not pass their verification within the last hour: 1.',
   },
   {
     ...{ alert: 'DermsDeletionsNotStored', series: notStored('0x5 3x40'), fires: true, atMinute: 30 },

@@ -36,7 +36,7 @@ export const control: readonly AlertCase[] = [
   },
   {
     ...{ alert: 'DermsSetpointsNotAcknowledged', series: setpoints('failed', '0x5 4x30'), fires: true, atMinute: 12 },
-    says: '8 setpoints were not acknowledged by the broker within ten minutes.',
+    says: 'Setpoints that the broker did not acknowledge within ten minutes: 8.',
   },
   {
     ...{ alert: 'DermsSetpointsNotAcknowledged', fires: false, atMinute: 12 },
@@ -77,7 +77,7 @@ export const control: readonly AlertCase[] = [
   { alert: 'DermsMeterStale', series: of('derms_meter_stale', '0x5 1x3 0x30'), fires: false, atMinute: 12 },
   {
     ...{ alert: 'DermsDevicesOffline', series: devices('0x5 3x30'), fires: true, atMinute: 12, labels: FEEDER },
-    says: '3 devices below elm-street are offline.',
+    says: 'Devices below elm-street that are offline: 3.',
   },
   { alert: 'DermsDevicesOffline', series: devices('0x5 3x4 0x30'), fires: false, atMinute: 12 },
   {
@@ -88,7 +88,7 @@ export const control: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsDevicesNotFollowing', fires: true, atMinute: 20, labels: FEEDER },
     series: of('derms_not_following_devices', '0x5 2x30'),
-    says: '2 devices below elm-street do not follow their setpoints.',
+    says: 'Devices below elm-street that do not follow their setpoints: 2.',
   },
   {
     ...{ alert: 'DermsDevicesNotFollowing', fires: false, atMinute: 20 },

@@ -18,7 +18,7 @@ export const floods: readonly AlertCase[] = [
   { alert: 'DermsDeviceTurnedAway', series: forger('0x5 2x35'), fires: false, atMinute: 14 },
   {
     ...{ alert: 'DermsDeviceFloods', series: device('0+600x30'), fires: true, atMinute: 15 },
-    says: 'Devices send 20 messages a second more than they may.',
+    says: 'Devices send more than they may, by 20 a second.',
   },
   // What came with the end of an outage, and was over at once.
   { alert: 'DermsDeviceFloods', series: device('0x5 900x30'), fires: false, atMinute: 15 },
@@ -30,12 +30,12 @@ export const floods: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsCallersTurnedAway', series: callers('0+300x30'), fires: true, atMinute: 15 },
     labels: { policy: 'reads' },
-    says: 'Callers ask 10 times a second more than they may (reads).',
+    says: 'Callers ask more often than they may (reads), by 10 a second.',
   },
   { alert: 'DermsCallersTurnedAway', series: callers('0+10x30'), fires: false, atMinute: 15 },
   {
     ...{ alert: 'DermsConnectionsFull', series: newcomers('0x5 2x30'), fires: true, atMinute: 7 },
-    says: '4 callers found no place at the API.',
+    says: 'Callers that found no place at the API: 4.',
   },
   { alert: 'DermsConnectionsFull', series: newcomers('9x40'), fires: false, atMinute: 20 },
 ];

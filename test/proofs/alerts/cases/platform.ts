@@ -22,6 +22,7 @@ const started = (values: string) => ({ 'process_start_time_seconds{job="derms-in
 const requests = (status: string, values: string) => ({
   [`derms_http_request_duration_seconds_count{route="/api/feeders",status="${status}"}`]: values,
 });
+const errors = (status: string, values: string) => ({ [`derms_http_errors_total{status="${status}"}`]: values });
 /** Everything that must never be absent. */
 const ALL_GAUGES = {
   derms_db_up: '1x40',
@@ -45,7 +46,7 @@ export const platform: readonly AlertCase[] = [
   },
   {
     ...{ alert: 'DermsDatabaseDown', series: db('1x5 0x30'), fires: true, atMinute: 8 },
-    says: 'PostgreSQL answers none of 2 API replicas.',
+    says: 'PostgreSQL answers no replica of the API (of 2).',
   },
   // Not two minutes yet.
   { alert: 'DermsDatabaseDown', series: db('1x5 0x30'), fires: false, atMinute: 7 },
@@ -58,7 +59,7 @@ export const platform: readonly AlertCase[] = [
   { alert: 'DermsDatabaseUnreachable', series: db('1x5 0x30'), fires: false, atMinute: 8 },
   {
     ...{ alert: 'DermsMqttDown', series: mqtt('1x5 0x30', '1x5 0x30'), fires: true, atMinute: 8 },
-    says: 'The MQTT broker answers none of 2 processes.',
+    says: 'The MQTT broker answers no process (of 2).',
   },
   { alert: 'DermsMqttDown', series: mqtt('1x5 0 1x30', '1x5 0 1x30'), fires: false, atMinute: 8 },
   // It stays for two minutes, so that what it has caused goes first.
@@ -74,7 +75,7 @@ export const platform: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsMqttBrokerLost', series: { ...atBroker('1x40', '1x5 0x30'), ...anyBroker('1x40') }, fires: true },
     ...{ atMinute: 8, labels: { broker: 'standby' } },
-    says: '1 processes have no connection to the standby broker, only to the other one: its loss would be an outage.',
+    says: 'Processes that are at one broker only, without the standby one: 1. A loss of the other would be an outage.',
   },
   // Both are gone: that is another alert.
   {
@@ -89,13 +90,13 @@ export const platform: readonly AlertCase[] = [
   {
     // Four within the ten minutes, each over before a scrape could see it.
     ...{ alert: 'DermsMqttFlapping', series: disconnects('0x5 1 2 3 4 4x20'), fires: true, atMinute: 10 },
-    says: 'A connection to the MQTT broker was lost 4 times within ten minutes.',
+    says: 'A connection to the MQTT broker was lost again and again within ten minutes (4 times).',
   },
   { alert: 'DermsMqttFlapping', series: disconnects('0x5 1 2 3 3x20'), fires: false, atMinute: 10 },
   { alert: 'DermsMqttFlapping', series: disconnects('0x5 1 2 3 4 4x20'), fires: false, atMinute: 25 },
   {
     ...{ alert: 'DermsTemporalDown', series: temporalUp('1x5 0x30'), fires: true, atMinute: 8 },
-    says: 'Temporal answers none of 2 API replicas.',
+    says: 'Temporal answers no replica of the API (of 2).',
   },
   { alert: 'DermsTemporalDown', series: temporalUp(['1x5 0x30', '1x40']), fires: false, atMinute: 20 },
   {
@@ -135,15 +136,29 @@ export const platform: readonly AlertCase[] = [
   {
     ...{
       alert: 'DermsApiErrors',
-      series: { ...requests('200', '0+54x30'), ...requests('500', '0+6x30') },
+      series: { ...requests('200', '0+54x30'), ...requests('500', '0+6x30'), ...errors('500', '0+6x30') },
       fires: true,
     },
     ...{ atMinute: 12, says: '10% of the requests to the API end in an error of ours.' },
   },
+  // The first ones ever, twice: counted from their first on, only the second time would be an increase.
+  {
+    ...{
+      alert: 'DermsApiErrors',
+      series: { ...requests('200', '0+6x30'), ...errors('500', '0x3 6x2 12x25') },
+      fires: true,
+    },
+    atMinute: 10,
+  },
   // A dependency that is away, and callers that are wrong.
   {
     ...{ alert: 'DermsApiErrors', fires: false, atMinute: 12 },
-    series: { ...requests('200', '0+54x30'), ...requests('503', '0+60x30'), ...requests('404', '0+60x30') },
+    series: {
+      ...requests('200', '0+54x30'),
+      ...requests('503', '0+60x30'),
+      ...requests('404', '0+60x30'),
+      ...errors('503', '0+60x30'),
+    },
   },
   {
     ...{ alert: 'DermsQuarantined', series: { derms_quarantined: '0x5 1x30' }, fires: true, atMinute: 25 },

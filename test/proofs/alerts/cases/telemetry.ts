@@ -29,7 +29,7 @@ export const telemetry: readonly AlertCase[] = [
   { alert: 'DermsTelemetryStale', series: stale('0x5 8x30'), fires: false, atMinute: 12 },
   {
     ...{ alert: 'DermsTelemetryDropped', series: { derms_ingest_qos0_dropped_total: '0x5 3x30' }, fires: true },
-    ...{ atMinute: 8, says: '6 messages sent with QoS 0 were dropped within ten minutes: the queue was full.' },
+    ...{ atMinute: 8, says: 'Messages sent with QoS 0 that were dropped within ten minutes, the queue being full: 6.' },
   },
   { alert: 'DermsTelemetryDropped', series: { derms_ingest_qos0_dropped_total: '3x40' }, fires: false, atMinute: 20 },
   {

@@ -38,7 +38,7 @@ export const temporal: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsTaskQueueNoPollers', fires: true, atMinute: 8, labels: CONTROL },
     series: { ...queue('backlog', '0x5 12x30'), ...queue('pollers', '2x5 0x30') },
-    says: '12 workflow tasks wait in queue control, and no worker asks for them.',
+    says: 'No worker asks queue control for its workflow tasks; waiting: 12.',
   },
   {
     ...{ alert: 'DermsTaskQueueNoPollers', fires: false, atMinute: 20 },
@@ -58,7 +58,7 @@ export const temporal: readonly AlertCase[] = [
   {
     ...{ alert: 'DermsWorkflowMessagesFail', series: messages('0x5 2x30'), fires: true, atMinute: 12 },
     labels: { message: 'wake' },
-    says: '4 messages to workflows (wake) failed after the decision was written; the supervisor makes up for them.',
+    says: 'Messages to workflows (wake) that failed after the decision was written: 4. The supervisor makes up for them.',
   },
   { alert: 'DermsWorkflowMessagesFail', series: messages('2x40'), fires: false, atMinute: 20 },
 ];
