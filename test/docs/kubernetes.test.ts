@@ -24,6 +24,12 @@ interface Rule {
   readonly ports?: readonly { readonly port: number }[];
 }
 
+interface PolicySpec {
+  readonly podSelector: Selector;
+  readonly ingress?: readonly Rule[];
+  readonly egress?: readonly Rule[];
+}
+
 /** Objects and keys of the table in deploy/k8s/README.md; `made`: what staging makes itself. */
 const table = [...text('deploy/k8s/README.md').matchAll(/^\| (ConfigMap|Secret) (_?)`([\w-]+)`_? +\| (.*) \|$/gm)].map(
   ([, , mark, name, keys]) => ({
@@ -98,12 +104,12 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
     const [service] = objects(environment, 'Service').filter(({ metadata }) => metadata.name === url.hostname);
     expect([service?.spec.ports[0].port, url.pathname]).toEqual([Number(url.port), '/metrics']);
     const api = templates(environment).find(({ object }) => object.metadata.name === 'derms-api')!.template;
-    const policies = objects(environment, 'NetworkPolicy').map(({ spec }) => spec);
+    const policies = objects(environment, 'NetworkPolicy').map(({ spec }) => spec as PolicySpec);
     const allows = (way: 'ingress' | 'egress', from: Record<string, string>, to: Record<string, string>): boolean =>
       policies.some(
         ({ podSelector, [way]: rules = [] }) =>
-          matches(way === 'ingress' ? to : from, podSelector as Selector) &&
-          (rules as Rule[]).some(
+          matches(way === 'ingress' ? to : from, podSelector) &&
+          rules.some(
             ({ from: sources, to: targets, ports = [] }) =>
               ports.some(({ port }) => port === Number(url.port)) &&
               (sources ?? targets ?? []).some(
