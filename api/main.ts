@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import { startSealer } from '../audit/sealer';
 import { connectToBroker, type BrokerConnection, type BrokerContext, type BrokerOptions } from '../broker/connection';
 import { openEmergencyBroker } from '../broker/fleet-stop';
+import { brokersOf, type BrokerOfPair } from '../broker/pair';
 import { certificateFiles } from '../config/certificates';
 import { brokerAccess, databaseAccess, temporalAccess } from '../config/connections';
 import { loadSettings } from '../config/load';
@@ -49,6 +50,7 @@ import { createPlanningTurns } from './planning/turns';
 import { createRateLimiter, type RateLimits } from './rate-limit';
 import { createReadPlaces } from './read-places';
 import { createStreamPlaces } from './stream-places';
+import { watchBrokerPair, type BrokerPairWatch } from './health/broker-pair';
 import { probeBroker } from './health/broker-probe';
 import { registerHealthMetrics } from './health/metrics';
 import { createHealthMonitor } from './health/monitor';
@@ -160,6 +162,7 @@ async function main(): Promise<void> {
   registerHealthMetrics(registry, monitor, () => brokerProbe?.unbroken ?? false);
   const brokerOptions = { ...brokerAccess(settings, secrets), clientId: `derms-api-${settings.INSTANCE_ID}` };
   const brokerProbe = settings.QUARANTINE ? null : probeBroker(openBroker(brokerOptions, shutdown, { log, registry }));
+  const brokerPair = openBrokerPair(settings.QUARANTINE ? [] : brokersOf(brokerOptions), shutdown, { log });
   await monitor.start();
   shutdown.add('health', () => {
     monitor.stop();
@@ -262,6 +265,7 @@ async function main(): Promise<void> {
     tokenRegister,
     health: monitor,
     secrets: secretWatch,
+    brokerPair,
     stopping: () => shutdown.stopping,
     ...stores,
     refusals,
@@ -335,6 +339,21 @@ function openBroker(options: BrokerOptions, shutdown: ShutdownList, context: Bro
   const broker = connectToBroker(options, {}, context);
   shutdown.add('broker', () => broker.close());
   return broker;
+}
+
+/** The probe is at one of two brokers and does not miss the other. */
+function openBrokerPair(
+  brokers: readonly BrokerOfPair[],
+  shutdown: ShutdownList,
+  context: BrokerContext,
+): BrokerPairWatch {
+  if (brokers.length < 2) return watchBrokerPair([]);
+  return watchBrokerPair(
+    brokers.map((broker) => ({
+      place: broker.place,
+      connection: openBroker({ ...broker, clientId: `${broker.clientId}-watch` }, shutdown, context),
+    })),
+  );
 }
 
 const database = (

@@ -27,6 +27,7 @@ import type { DispatchPort } from './dispatch/ports';
 import type { FleetPicture } from './feeder-view';
 import type { StreamPlaces } from './stream-places';
 import type { JobsPort, RunPort, SchedulePort } from './jobs/ports';
+import type { BrokerPairWatch } from './health/broker-pair';
 import type { HealthMonitor } from './health/monitor';
 import type { SecretWatch } from './health/secret-watch';
 import type { ApiMetrics } from './metrics';
@@ -45,6 +46,7 @@ export interface AppPorts {
   readonly revocations: RevocationPort;
   readonly health: HealthMonitor;
   readonly secrets: Pick<SecretWatch, 'problems'>;
+  readonly brokerPair: BrokerPairWatch;
   /** The process was told to stop: new requests are turned away. */
   readonly stopping: () => boolean;
   readonly feeders: FeederPort;

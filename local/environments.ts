@@ -79,6 +79,7 @@ export async function environmentsOf({ folder, ports, secrets, brokerFiles }: St
       METRICS_HOST: LOOPBACK,
       METRICS_PORT: metricsPort(METRICS_OFFSETS.worker),
       TEMPORAL_METRICS_PORT: metricsPort(METRICS_OFFSETS.workerSdk),
+      DRILL_METRICS_URL: `${apiUrl(ports)}/metrics`,
     },
     cli: { ...backend, ...hands },
     simulator: {

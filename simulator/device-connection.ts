@@ -176,7 +176,8 @@ export class DeviceConnection {
   }
 
   private turn(up: boolean): void {
-    if (up !== this.up) {
+    const wasUp = this.up;
+    if (up !== wasUp) {
       this.up = up;
       this.options.onUpOrDown(up);
     }
@@ -184,6 +185,7 @@ export class DeviceConnection {
       this.failedAttempts = 0;
       this.client.options.reconnectPeriod = this.pauseMs();
     }
+    if (up && !wasUp) this.outbox.newestFirst();
     if (up) this.drain();
   }
 

@@ -14,8 +14,13 @@ export const healthRoutes: readonly Route[] = [
     answers: { 200: { description: '`ok`, or `degraded` with what and which feeders.', schema: healthSchema } },
     errors: [],
     worksWithoutDatabase: true,
-    handle: (_input, { health, jobs, settings, authentication, secrets }) => {
-      const others = [...staleJobs(jobs), ...authentication.problems(), ...secrets.problems()];
+    handle: (_input, { health, jobs, settings, authentication, secrets, brokerPair }) => {
+      const others = [
+        ...brokerPair.problems(),
+        ...staleJobs(jobs),
+        ...authentication.problems(),
+        ...secrets.problems(),
+      ];
       return Promise.resolve(answer(200, healthReport(health, settings, others)));
     },
   }),

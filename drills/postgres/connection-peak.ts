@@ -32,7 +32,7 @@ export function watchConnections(node: PostgresLogin): ConnectionPeak {
     }
   })();
   return {
-    perSecond: () => busiestSecond([...begun.values()]),
+    perSecond: () => busiestSpan([...begun.values()], 1_000),
     async stop() {
       stopped = true;
       await looking;
@@ -40,13 +40,13 @@ export function watchConnections(node: PostgresLogin): ConnectionPeak {
   };
 }
 
-/** Most moments within any 1,000 ms. */
-export function busiestSecond(momentsMs: readonly number[]): number {
+/** Most moments within any span of that length, its end not included. */
+export function busiestSpan(momentsMs: readonly number[], spanMs: number): number {
   const sorted = [...momentsMs].sort((a, b) => a - b);
   let first = 0;
   let most = 0;
   for (const [index, moment] of sorted.entries()) {
-    while (moment - (sorted[first] ?? moment) >= 1_000) first += 1;
+    while (moment - (sorted[first] ?? moment) >= spanMs) first += 1;
     most = Math.max(most, index - first + 1);
   }
   return most;

@@ -18,6 +18,8 @@ export interface DrillJob {
 const DAY_S = 86_400;
 /** A month, and a few days to run one by hand that was refused. */
 const WITHIN_DAYS = 35;
+/** As its runs say it: where a deployment has nothing that may break the part, nothing is promised of it. */
+const NOT_CONFIGURED = 'not-configured';
 
 /**
  * A drill as a job: by itself once a month in staging, elsewhere when somebody asks. It is never tried again by itself; an
@@ -37,6 +39,7 @@ export const drillJob = ({ drill, purpose, scenarios, cron, attemptSeconds }: Dr
         ? {
             objective: `the drill has passed in the last ${String(WITHIN_DAYS)} days`,
             withinSeconds: WITHIN_DAYS * DAY_S,
+            exceptions: { [NOT_CONFIGURED]: { when: 'it is not configured', promise: null } },
           }
         : null,
     runbook: `${drill}-drill.md`,
@@ -71,7 +74,7 @@ export const drillJob = ({ drill, purpose, scenarios, cron, attemptSeconds }: Dr
 function portOf({ ports }: JobContext, drill: DrillName): DrillPort {
   const port = ports.drills[drill];
   if (typeof port !== 'string') return port;
-  throw new JobSkipped(port);
+  throw new JobSkipped(`${port}. How to turn the drill on: docs/runbooks/${drill}-drill.md`, NOT_CONFIGURED);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -7,6 +7,7 @@ import { turned } from '../../contracts/sign';
 import { parseTelemetry } from '../../contracts/telemetry';
 import { topics } from '../../contracts/topics';
 import { settings } from '../../config/schema';
+import { pauseMs, USUAL_TIMING } from '../../simulator/agent-timing';
 
 const GUIDE = readFileSync(join(__dirname, '../../docs/device-guide.md'), 'utf8');
 const EXAMPLES = [...GUIDE.matchAll(/```json\n([^]*?)```/g)].map(([, text = '']) => text);
@@ -64,6 +65,31 @@ describe('the device guide', () => {
       `der${topic}`.replace('<deviceType>', 'ev').replace('<deviceId>', 'x').replace('<feederId>', 'x'),
     );
     expect(named).toEqual([telemetry('ev', 'x'), meter('x'), setpoint('ev', 'x')]);
+  });
+
+  it('asks of an agent what the simulated ones do: keepalive, reconnects, patience', () => {
+    const row = (name: string): string => new RegExp(`^\\| ${name} +\\| (.*) \\|$`, 'm').exec(GUIDE)?.[1] ?? '';
+    const seconds = (text: string, pattern: RegExp): number[] =>
+      (pattern.exec(text) ?? []).slice(1).map((each) => Number(each) * 1_000);
+    const [keepaliveMs, , acknowledgedWithinMs] = [
+      ...seconds(row('Keepalive'), /^([\d.]+) s where traffic costs nothing, ([\d.]+) s at most/),
+      ...seconds(row('Keepalive'), /not acknowledged within ([\d.]+) s/),
+    ];
+    const [shortestMs, longestMs, mostMs] = seconds(
+      row('Reconnect'),
+      /^after ([\d.]+) to ([\d.]+) s, then double up to ([\d.]+) s/,
+    );
+    const [nothingComesMs] = seconds(row('When nothing comes'), /for ([\d.]+) s no other came/);
+    const [turnAtMostEachMinutesMs] = seconds(row('When nothing comes'), /than each ([\d.]+) minutes/);
+    expect(USUAL_TIMING).toMatchObject({
+      keepaliveSeconds: keepaliveMs! / 1_000,
+      acknowledgedWithinMs,
+      nothingComesMs,
+      turnAtMostEachMs: turnAtMostEachMinutesMs! * 60,
+    });
+    expect(pauseMs(USUAL_TIMING, 0, () => 0)).toBeGreaterThanOrEqual(shortestMs!);
+    expect(pauseMs(USUAL_TIMING, 0, () => 1)).toBeLessThanOrEqual(longestMs! + 5);
+    expect(pauseMs(USUAL_TIMING, 20, () => 1)).toBeLessThanOrEqual(mostMs!);
   });
 
   it('gives the defaults of the settings that it names', () => {

@@ -18,6 +18,18 @@ interface Selector {
   readonly matchExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[];
 }
 
+interface Rule {
+  readonly from?: readonly { readonly podSelector?: Selector }[];
+  readonly to?: readonly { readonly podSelector?: Selector }[];
+  readonly ports?: readonly { readonly port: number }[];
+}
+
+interface PolicySpec {
+  readonly podSelector: Selector;
+  readonly ingress?: readonly Rule[];
+  readonly egress?: readonly Rule[];
+}
+
 /** Objects and keys of the table in deploy/k8s/README.md; `made`: what staging makes itself. */
 const table = [...text('deploy/k8s/README.md').matchAll(/^\| (ConfigMap|Secret) (_?)`([\w-]+)`_? +\| (.*) \|$/gm)].map(
   ([, , mark, name, keys]) => ({
@@ -84,6 +96,29 @@ describe.each(ENVIRONMENTS)('%s', (environment) => {
     expect(empty).toEqual(['acme-solver']); // pods of cert-manager
     const services = objects(environment, 'Service').filter(({ spec }) => nobody({ matchLabels: spec.selector }));
     expect(services).toEqual([]);
+  });
+
+  it('lets a drill read the metrics that it judges by, from both ends', () => {
+    const jobs = templates(environment).find(({ object }) => object.metadata.name === 'derms-jobs')!.template;
+    const url = new URL(jobs.spec.containers[0]!.env!.find(({ name }) => name === 'DRILL_METRICS_URL')!.value!);
+    const [service] = objects(environment, 'Service').filter(({ metadata }) => metadata.name === url.hostname);
+    expect([service?.spec.ports[0].port, url.pathname]).toEqual([Number(url.port), '/metrics']);
+    const api = templates(environment).find(({ object }) => object.metadata.name === 'derms-api')!.template;
+    const policies = objects(environment, 'NetworkPolicy').map(({ spec }) => spec as PolicySpec);
+    const allows = (way: 'ingress' | 'egress', from: Record<string, string>, to: Record<string, string>): boolean =>
+      policies.some(
+        ({ podSelector, [way]: rules = [] }) =>
+          matches(way === 'ingress' ? to : from, podSelector) &&
+          rules.some(
+            ({ from: sources, to: targets, ports = [] }) =>
+              ports.some(({ port }) => port === Number(url.port)) &&
+              (sources ?? targets ?? []).some(
+                (peer) => peer.podSelector !== undefined && matches(way === 'ingress' ? from : to, peer.podSelector),
+              ),
+          ),
+      );
+    const [from, to] = [jobs.metadata.labels, api.metadata.labels];
+    expect([allows('egress', from, to), allows('ingress', from, to)]).toEqual([true, true]);
   });
 
   it('names every process in its log labels', () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { watchEmergencyLatch, type EmergencyLatch } from '../../../broker/emergency-latch';
 import { openEmergencyBroker, stopFleet, type FleetStop } from '../../../broker/fleet-stop';
@@ -84,7 +86,7 @@ describe('stopFleet', () => {
     await command('battery', 'battery-1', -4);
     await command('pv', 'pv-1', -60);
     const fleet = begin('zero', 0);
-    expect(await fleet.first).toEqual({ told: 3, untold: [] });
+    expect(await fleet.first).toEqual({ told: 3, untold: [], missed: [] });
     await fleet.done;
     await field.subscribeAsync('der/setpoints/#', { qos: 1 });
     await eventually(() => expect(heard.size).toBe(3));
@@ -96,6 +98,29 @@ describe('stopFleet', () => {
     expect((await watch()).latch.held).toMatchObject({ stopId: STOP_ID, safeState: 'zero', engagedBy: 'ann' });
   });
 
+  it('is held up by no other broker of a pair that takes a connection and says nothing more', async () => {
+    const sockets: Socket[] = [];
+    const mute = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => undefined).once('data', () => socket.write(Buffer.from([0x20, 3, 0, 0, 0]))); // CONNACK
+    }).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const standby = { host: '127.0.0.1', port: (mute.address() as AddressInfo).port };
+    await command('ev', 'ev-1', 11);
+    const fleet = stopFleet(
+      { ...at(), standby },
+      { stop: stop('zero'), zeroValidSeconds: 3_600, listenSeconds: 0 },
+      testLog,
+    );
+    const { told, missed } = await fleet.first;
+    expect([told, missed]).toEqual([expect.any(Number), [`127.0.0.1:${String(standby.port)}`]]);
+    await fleet.done;
+    mute.close();
+    for (const socket of sockets) socket.destroy();
+    await field.subscribeAsync('der/setpoints/#', { qos: 1 });
+    await eventually(() => expect(heard.get('ev-1')?.targetPowerKw).toBe(0));
+  });
+
   it('tells a device that speaks meanwhile, and answers a setpoint that comes from elsewhere', async () => {
     await field.subscribeAsync('der/setpoints/#', { qos: 1 });
     await command('ev', 'ev-1', 11);
@@ -103,7 +128,7 @@ describe('stopFleet', () => {
     await fleet.first;
     await command('ev', 'ev-1', 7); // a worker that has not heard yet
     await field.publishAsync('der/telemetry/ev/ev-2', '{}', { qos: 1 });
-    expect(await fleet.done).toEqual({ told: 2, untold: [] });
+    expect(await fleet.done).toEqual({ told: 2, untold: [], missed: [] });
     await eventually(() =>
       expect([...heard].map(([id, { targetPowerKw }]) => [id, targetPowerKw])).toEqual([
         ['ev-1', 0],
@@ -119,7 +144,7 @@ describe('stopFleet', () => {
     const fleet = begin('zero', 20);
     await fleet.first;
     await end();
-    expect(await fleet.done).toEqual({ told: 0, untold: [] });
+    expect(await fleet.done).toEqual({ told: 0, untold: [], missed: [] });
     await field.subscribeAsync('der/setpoints/#', { qos: 1 });
     await command('ev', 'ev-1', 7); // of a loop that controls again
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -131,7 +156,7 @@ describe('stopFleet', () => {
     await command('pv', 'pv-1', -20);
     const fleet = begin('default', 1);
     fleet.tell([{ deviceType: 'battery', deviceId: 'battery-1', sign: null, safeKw: 2 }]);
-    expect(await fleet.done).toEqual({ told: 2, untold: [] });
+    expect(await fleet.done).toEqual({ told: 2, untold: [], missed: [] });
     await field.subscribeAsync('der/setpoints/#', { qos: 1 });
     await eventually(() => expect(heard.size).toBe(2));
     expect(heard.get('battery-1')).toMatchObject({ targetPowerKw: 2, mode: 'charge' });

@@ -224,6 +224,47 @@ describe('a simulated fleet at a real broker', () => {
     await second.stop();
   });
 
+  it('tells the present first when its broker is back, then what it kept, oldest first', async () => {
+    const fleet = await aFleet({ record: { telemetry: true } });
+    await until(() => fleet.counts().telemetryAcknowledged >= 6);
+    const { port } = broker;
+    const dataDir = join(folder, 'reborn-later');
+    await broker.kill();
+    const killedAtMs = Date.now();
+    await until(() => fleet.counts().waiting >= 40);
+    broker = await startMosquitto({ dataDir, port, users: [USER] });
+    await until(() => fleet.counts().connectionsUp === 2 && fleet.counts().waiting === 0);
+    await fleet.stop();
+
+    for (const deviceId of fleet.deviceIds) {
+      // What was under way when the broker died is sent again by the client itself, before all else.
+      const [first = 0, ...others] = fleet
+        .acknowledgedTelemetry()
+        .filter((reading) => reading.deviceId === deviceId)
+        .map(({ timestampMs }) => timestampMs)
+        .filter((timestampMs) => timestampMs > killedAtMs + 500);
+      const kept = others.filter((timestampMs) => timestampMs < first);
+      expect(kept.length).toBeGreaterThan(2);
+      expect(others.slice(0, kept.length)).toEqual([...kept].sort((one, other) => one - other));
+    }
+  });
+
+  it('tries the secondary broker when its setpoint has run out and nothing comes, and does its default meanwhile', async () => {
+    const second = await startMosquitto({ dataDir: join(folder, 'spoken-at'), users: [USER] });
+    const fleet = await aFleet({
+      brokers: [broker, second],
+      timing: { nothingComesMs: 2_000, turnAtMostEachMs: 60_000 },
+    });
+    await tell({ deviceId: 'ev-1', deviceType: 'ev', targetKw: 6, validUntilMs: Date.now() + 2_000 });
+    await until(() => fleet.device('ev-1').powerKw === 6);
+    expect(fleet.counts().connectionsAt).toEqual([2, 0]);
+    await until(() => fleet.device('ev-1').powerKw === 0);
+    await until(() => (fleet.counts().connectionsAt[1] ?? 0) > 0); // the meters' have no setpoints to miss
+    expect(fleet.device('ev-1').powerKw).toBe(0);
+    await fleet.stop();
+    await second.stop();
+  }, 60_000);
+
   it('stops within two seconds, even when the broker hangs', async () => {
     const fleet = await aFleet();
     broker.suspend();

@@ -206,6 +206,7 @@ export async function startApp(given: Given = {}): Promise<AppUnderTest> {
     revocations: only('revocations', given.revocations),
     health: given.health ?? HEALTHY,
     secrets: given.secrets ?? { problems: () => [] },
+    brokerPair: given.brokerPair ?? { problems: () => [] },
     stopping: given.stopping ?? (() => false),
     feeders: only('feeders', given.feeders),
     loops: only('loops', given.loops),

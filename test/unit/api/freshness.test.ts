@@ -83,6 +83,21 @@ describe('the promise of a job', () => {
     expect(isKept(jobsWhere({ ageSeconds: 90 * DAY_S }, { schedules: [] }), drill)).toBe(true);
   });
 
+  it('is no promise where a drill found that it is not configured, until nobody has looked for 35 days', () => {
+    const failover = declared.get('postgres-failover-drill')!;
+    const skipped = (daysAgo: number): JobsPort =>
+      jobsWhere(
+        {
+          ...{ jobName: 'postgres-failover-drill', ageSeconds: 90 * DAY_S },
+          exception: { name: 'not-configured', ageSeconds: daysAgo * DAY_S },
+        },
+        { deployment: 'staging', schedules: deployedSchedules(declared, 'staging') },
+      );
+    expect(freshnessOf(skipped(31), failover)).toMatchObject({ state: 'excused', exception: 'it is not configured' });
+    expect(isKept(skipped(31), failover)).toBe(true);
+    expect(isKept(skipped(36), failover)).toBe(false);
+  });
+
   it('counts as broken while nobody can read how it stands', () => {
     expect(freshnessOf(jobsWhere(null), drill)).toMatchObject({ state: 'unknown' });
     expect(isKept(jobsWhere(null), drill)).toBe(false);

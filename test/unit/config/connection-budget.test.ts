@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsSchema } from '../../../config/schema';
 import { connectionFaults, type ConnectionUser } from '../../../domain/connection-budget';
+import { kubernetesObjects, podTemplate } from '../../support/deployed';
 
 const INI = readFileSync(join(__dirname, '../../../deploy/pgbouncer/pgbouncer.ini'), 'utf8');
 const shipped = (name: string): number => Number(new RegExp(`^${name} = (\\d+)$`, 'm').exec(INI)?.[1]);
@@ -24,6 +25,34 @@ const limits = {
 describe('the connections of all processes', () => {
   it('fit the pooler that is shipped, and the pooler fits the server', () => {
     expect(connectionFaults(REPLICAS, limits)).toEqual([]);
+  });
+
+  it('are no more where production is deployed by our manifests, with its replicas, a rollout and its pools', () => {
+    const all = kubernetesObjects('prod');
+    const scaled = new Map(
+      all
+        .filter(({ kind }) => kind === 'ScaledObject')
+        .map(({ spec }) => [spec.scaleTargetRef.name as string, spec.maxReplicaCount as number]),
+    );
+    const users = REPLICAS.map(({ name, besides }) => {
+      const deployed = all.find(({ kind, metadata }) => kind !== 'Service' && metadata.name === `derms-${name}`)!;
+      const env = podTemplate(deployed)!.spec.containers[0]!.env ?? [];
+      const surge = Number(deployed.spec.strategy?.rollingUpdate?.maxSurge ?? 0);
+      return {
+        ...{ name, besides },
+        replicas: (scaled.get(`derms-${name}`) ?? (deployed.spec.replicas as number)) + surge,
+        poolSize: Number(env.find((each) => each.name === 'DB_POOL_SIZE')?.value ?? poolSize),
+      };
+    });
+    expect(users.map(({ name, replicas }) => [name, replicas])).toEqual([
+      ['api', 3],
+      ['control', 3],
+      ['jobs', 3],
+      ['ingest', 2],
+    ]);
+    expect(connectionFaults(users, limits)).toEqual([]);
+    for (const [index, { replicas }] of users.entries())
+      expect(replicas).toBeLessThanOrEqual(REPLICAS[index]!.replicas);
   });
 
   it('are refused where there are more replicas than the pooler takes, or it opens more than the server takes', () => {

@@ -71,13 +71,18 @@ describe('a drill as a job', () => {
     await expect(done).rejects.toMatchObject({
       name: 'JobSkipped',
       message: 'the drill is refused: a dispatch is under way',
+      exception: null, // the promise goes on
     });
   });
 
-  it('is skipped where it is not configured', async () => {
+  it('is skipped where it is not configured, says how to turn it on, and promises nothing there', async () => {
     await expect(attempt('POSTGRES_DRILL_NODES is not set').done).rejects.toMatchObject({
       name: 'JobSkipped',
-      message: 'POSTGRES_DRILL_NODES is not set',
+      message: 'POSTGRES_DRILL_NODES is not set. How to turn the drill on: docs/runbooks/postgres-failover-drill.md',
+      exception: 'not-configured',
+    });
+    expect(inDeployment(job.freshness, 'staging')?.exceptions).toEqual({
+      'not-configured': { when: 'it is not configured', promise: null },
     });
   });
 
