@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { fence, nodeLogin, onNode } from '../../../drills/postgres/node';
+import { drillCanary } from '../../../db/drill-canary';
+import { openDatabase, type Database } from '../../../db/pool';
+import { watchConnections } from '../../../drills/postgres/connection-peak';
+import { fence, nodeLogin, onNode, valueOf } from '../../../drills/postgres/node';
 import { pgBouncer } from '../../../drills/postgres/pooler';
 import { sqlActs } from '../../../drills/postgres/sql-acts';
-import { eventually } from '../../support/servers';
+import { eventually, testLog } from '../../support/servers';
 import { startFrontedPair, type FrontedPair } from './fronted-pair';
 
 /** For whoever reads the run: figures of this machine. */
@@ -69,4 +72,90 @@ describe('what a drill that was cut short has left', () => {
     }, 60_000);
     await acts.close();
   }, 180_000);
+
+  it('is left fenced when the standby was promoted: two primaries would be worse', async () => {
+    const { pair } = world;
+    const { acts, pooler } = recovering();
+    const old = pair.primary();
+    await eventually(() => pooler.pause(5_000), 30_000);
+    await eventually(() => onNode(old.login, fence), 30_000);
+    await eventually(() => pair.promote(), 30_000);
+
+    await eventually(async () => {
+      await acts.recover();
+      await writes();
+    }, 60_000);
+    const readOnly = await eventually(
+      () =>
+        onNode(old.login, (client) =>
+          valueOf<string>(client, "select current_setting('default_transaction_read_only')"),
+        ),
+      30_000,
+    );
+    expect(readOnly).toBe('on');
+    await acts.close();
+    await pair.rejoin();
+  }, 400_000);
+});
+
+describe('everybody at once after a failover', () => {
+  /** Connections that are all in use: more than the pooler keeps. */
+  const PROCESSES = 12;
+  const EACH = 10;
+  /** default_pool_size and reserve_pool_size of deploy/pgbouncer. */
+  const POOLER_MOST = 70;
+
+  it('opens no more new sessions a second than the pooler keeps, and loses nothing that was acknowledged', async () => {
+    const { pair, front } = world;
+    const { host, port } = front.pgbouncer;
+    const application = { user: 'derms_app', password: 'of-a-proof' };
+    const pools: Database[] = Array.from({ length: PROCESSES }, () =>
+      openDatabase(
+        {
+          ...{ host, port, database: 'postgres', ...application, poolSize: EACH },
+          ...{ connectTimeoutMs: 2_000, queryTimeoutMs: 10_000, applicationName: 'proof' },
+        },
+        testLog,
+      ),
+    );
+    let over = false;
+    const runs = pools.map((pool) => ({ rows: drillCanary(pool, randomUUID()), done: [] as number[] }));
+    const goOn = async ({ rows, done }: (typeof runs)[number], place: number): Promise<void> => {
+      for (let seq = place; !over; seq += EACH) {
+        await rows.write(seq).then(
+          () => done.push(seq),
+          () => undefined,
+        );
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }
+    };
+    const going = runs.flatMap((run) => Array.from({ length: EACH }, (_, place) => goOn(run, place)));
+    const peak = watchConnections(pair.standby().login);
+    try {
+      await eventually(() => expect(runs.every(({ done }) => done.length > 0)).toBe(true), 120_000);
+      await pair.primary().server.kill();
+      await pair.promote();
+      const before = runs.map(({ done }) => done.length);
+      await eventually(
+        () => expect(runs.every(({ done }, index) => done.length > before[index]! + 2)).toBe(true),
+        120_000,
+      );
+    } finally {
+      over = true;
+      await Promise.all(going);
+      await peak.stop();
+    }
+    const lost = await Promise.all(runs.map(async ({ rows, done }) => (await rows.missing(done)).length));
+    measured(
+      JSON.stringify({
+        clients: PROCESSES * EACH,
+        peakNewSessionsPerSecond: peak.perSecond(),
+        acknowledged: runs.reduce((sum, { done }) => sum + done.length, 0),
+      }),
+    );
+    expect(lost.reduce((sum, each) => sum + each, 0)).toBe(0);
+    expect(peak.perSecond()).toBeGreaterThan(0);
+    expect(peak.perSecond()).toBeLessThanOrEqual(POOLER_MOST);
+    await Promise.all(pools.map((pool) => pool.close()));
+  }, 400_000);
 });

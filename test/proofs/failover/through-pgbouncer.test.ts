@@ -3,14 +3,17 @@ import { once } from 'node:events';
 import { repositoryRoot } from '../../../local/toolchain';
 
 // A telling part of the adapter tests again, with PgBouncer in transaction mode in between: transactions that lock, advisory
-// locks, plans with their statement timeouts, partitions and their upkeep past the pooler, the sealer's changing hands. More, or all, of
-// the adapter and end-to-end tests: DERMS_PROOF_THROUGH_PGBOUNCER='test/adapter test/e2e'.
+// locks, plans with their statement timeouts, partitions and their upkeep past the pooler, telemetry in bulk, the sealer's
+// changing hands. More, or all, of the adapter and end-to-end tests: DERMS_PROOF_THROUGH_PGBOUNCER='test/adapter test/e2e'.
 const ASKED = process.env['DERMS_PROOF_THROUGH_PGBOUNCER']?.split(' ').filter(Boolean) ?? [];
 const PART = [
   'test/adapter/db/partition-removal.test.ts',
   'test/adapter/db/plan-store.test.ts',
   'test/adapter/db/job-orders.test.ts',
   'test/adapter/audit/seal.test.ts',
+  'test/adapter/db/telemetry-store.test.ts',
+  'test/adapter/db/dispatches.test.ts',
+  'test/adapter/db/emergency-stops.test.ts',
 ];
 
 describe('the application', () => {
