@@ -17,10 +17,10 @@ export const LOOPS_ENVIRONMENT = { MAX_AUTO_FEEDERS: '1000', DB_POOL_SIZE: '10' 
 /** What is measured: a system whose workers run or are started now. */
 export interface LoopsStage {
   readonly db: Database;
-  startWorkers(): Promise<void>;
-  startFleet(args: readonly string[]): Promise<void>;
+  readonly startWorkers: () => Promise<void>;
+  readonly startFleet: (args: readonly string[]) => Promise<void>;
   /** CPU seconds so far: of our workers with all their roles, and of the Temporal server. */
-  cpu(): { readonly worker: number; readonly temporal: number };
+  readonly cpu: () => { readonly worker: number; readonly temporal: number };
 }
 
 interface Measured {

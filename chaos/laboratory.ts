@@ -103,7 +103,7 @@ export async function startLaboratory({ dist, workers = 2 }: LaboratoryOptions =
     ],
     components: () => [
       ...programs,
-      ...roles.map(({ name, script, worker }) => roleComponent(name, script, worker.running)),
+      ...roles.map(({ name, script, worker }) => roleComponent(name, script, () => worker.running())),
       ...servers,
       ...links.map(linkComponent),
     ],

@@ -61,7 +61,7 @@ export async function readLiveSteps(db: Queryable, rootFeederId: string, seconds
          from setpoints where ${since} group by plan_id) p`,
     [rootFeederId, seconds],
   );
-  const { missed = 0, ...tickToPlan } = ticks.rows[0] ?? { ...NOTHING, missed: 0 };
+  const { missed, ...tickToPlan } = ticks.rows[0] ?? { ...NOTHING, missed: 0 };
   return { tickToPlan, planToAcknowledged: published.rows[0] ?? NOTHING, missedTicks: missed };
 }
 

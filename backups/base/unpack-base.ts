@@ -78,7 +78,12 @@ export async function verifyCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const { path: program } = postgresTool(postgres, 'pg_verifybackup');
-  await runProgram({ program, args: ['--quiet', `--ignore=${UNFINISHED}`, folder], env: bareEnvironment(postgres), signal });
+  await runProgram({
+    program,
+    args: ['--quiet', `--ignore=${UNFINISHED}`, folder],
+    env: bareEnvironment(postgres),
+    signal,
+  });
 }
 
 const PREFIX = 'derms-base-';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Deletion } from '../../domain/deletion';
 import { decrypt } from '../../storage/encryption/decrypt';
@@ -29,9 +30,7 @@ export async function storeDeletions(
 ): Promise<void> {
   const key = `${LEDGER}${now.toISOString().replaceAll(/[:.]/g, '-')}-${randomBytes(6).toString('hex')}.json.enc`;
   const page = deletions.map(({ kind, subject, deletedAt }) => ({ kind, subject, deletedAt }));
-  const content = (async function* () {
-    yield Buffer.from(JSON.stringify(page));
-  })();
+  const content = Readable.from([Buffer.from(JSON.stringify(page))]);
   await storage.put(key, encrypt(content, keyRing, key), { ifAbsent: true });
 }
 

@@ -15,7 +15,7 @@ import { authorityOf, type ProductionShape } from './shape';
 export interface Check {
   readonly name: string;
   /** What was seen, in some words. @throws when it does not hold. */
-  run(shape: ProductionShape): Promise<string>;
+  readonly run: (shape: ProductionShape) => Promise<string>;
 }
 
 const FEEDER = 'elm-street';

@@ -6,7 +6,7 @@ export interface Part {
   /** Where its command, environment and files are from. */
   readonly from: string;
   readonly address: string;
-  process(): Pick<ChildProcess, 'pid' | 'logFile' | 'kill' | 'suspend' | 'resume' | 'isRunning'>;
+  readonly process: () => Pick<ChildProcess, 'pid' | 'logFile' | 'kill' | 'suspend' | 'resume' | 'isRunning'>;
   stop(): Promise<unknown>;
   /** The same once more, after it was killed. */
   startAgain?(): Promise<void>;

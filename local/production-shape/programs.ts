@@ -33,7 +33,7 @@ export interface Program {
   readonly service: Service;
   readonly env: Environment;
   /** Where a port of its container lies. */
-  at(port: number): string;
+  readonly at: (port: number) => string;
 }
 
 export class Programs {
@@ -113,7 +113,7 @@ export class Programs {
       // Of the image that the role `jobs` has, where this machine has them.
       ...(service === 'jobs' ? opsPrograms() : {}),
       ...this.more,
-    } as Environment;
+    };
   }
 
   private programOf(service: string, name: string) {

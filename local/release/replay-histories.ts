@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { filesOf, type PreviousRelease } from './previous-release';
 
@@ -22,10 +22,7 @@ export async function replayFaults(codePath: string, histories: ReadonlyMap<stri
   const faults: string[] = [];
   for (const [name, text] of histories) {
     try {
-      const workflowId = name
-        .split('/')
-        .at(-1)!
-        .replace(/\.json$/, '');
+      const workflowId = basename(name, '.json');
       const history: unknown = JSON.parse(text);
       await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, workflowId);
     } catch (error) {

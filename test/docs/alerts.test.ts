@@ -48,7 +48,9 @@ describe('deploy/prometheus/alerts.yml', () => {
     expect(text('deploy/k8s/overlays/prod/prometheus-rules.yaml')).toBe(
       prometheusRuleFile(text('deploy/prometheus/alerts.yml')),
     );
-    const objects = parseAllDocuments(text('deploy/k8s/prod/derms.yaml')).map((each) => each.toJS() as KubernetesObject);
+    const objects = parseAllDocuments(text('deploy/k8s/prod/derms.yaml')).map(
+      (each) => each.toJS() as KubernetesObject,
+    );
     const [rule, ...others] = objects.filter(({ kind }) => kind === 'PrometheusRule');
     expect(others).toEqual([]);
     expect(rule?.spec).toEqual(parse(text('deploy/prometheus/alerts.yml')));

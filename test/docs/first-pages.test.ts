@@ -22,7 +22,7 @@ describe.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md'])('%s', (page) => {
   it.each(commands.map(({ text }) => text))('%s', (text) => {
     expect(spawnSync('bash', ['-n', '-c', text], { encoding: 'utf8' }).stderr).toBe('');
     const words = text.split(/\s+/);
-    switch (words[0]) {
+    switch (words[0] ?? '') {
       case 'npm':
         expect([text, isScript(words)]).toEqual([text, true]);
         break;

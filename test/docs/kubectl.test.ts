@@ -5,7 +5,10 @@ import { ENVIRONMENTS, kubernetesObjects, podTemplate, ROOT, text } from '../sup
 // Commands of kubectl that pages tell people to type, against the manifests: namespaces, objects, labels and keys that they
 // name are there. What stands for something that only a cluster knows is in capitals.
 
-const NAMESPACES = { 'derms-staging': 'staging', 'derms-prod': 'prod' } as const;
+const NAMESPACES: Readonly<Record<string, (typeof ENVIRONMENTS)[number] | undefined>> = {
+  'derms-staging': 'staging',
+  'derms-prod': 'prod',
+};
 /** What people make by hand: the first column of deploy/k8s/README.md. */
 const MADE_BY_HAND = [...text('deploy/k8s/README.md').matchAll(/^\| (?:ConfigMap|Secret) _?`([\w-]+)`/gm)].map(
   ([, name]) => name!,
@@ -43,8 +46,7 @@ const isWhole = (command: string): boolean => / -n /.test(command) || / -f /.tes
 function faultsOf(command: string): string[] {
   const namespace = / -n (\S+)/.exec(command)?.[1];
   const file = / -f (\S+)/.exec(command)?.[1];
-  const environment =
-    NAMESPACES[namespace as keyof typeof NAMESPACES] ?? ENVIRONMENTS.find((each) => file?.includes(`/${each}/`));
+  const environment = NAMESPACES[namespace ?? ''] ?? ENVIRONMENTS.find((each) => file?.includes(`/${each}/`));
   if (environment === undefined) return [`no namespace of ours: ${namespace ?? 'none'}`];
   const objects = kubernetesObjects(environment);
   const is = (kind: string, name: string): boolean =>

@@ -139,7 +139,7 @@ describe('a drill that somebody starts', () => {
     async (drill, scenario, gauge, downAt) => {
       await calm();
       const { runId, run: done } = await run(`${drill}-drill`, scenario);
-      measured(JSON.stringify({ drill, scenario, state: done.state, failure: done.failure, gap: done.result?.canary }));
+      measured(JSON.stringify({ drill, scenario, state: done.state, failure: done.failure, gap: done.result.canary }));
       expect([done.state, done.failure]).toEqual(['succeeded', null]);
       expect(done.result).toMatchObject({ verdict: 'passed', faults: [], scenario, gauge: { name: gauge, downAt } });
       expect(done.result.canary.lost).toBe(0);

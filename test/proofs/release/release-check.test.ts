@@ -98,7 +98,9 @@ it('says what is wrong, and finds all of it in one go', async () => {
   appendFileSync(join(clone, '.env.example'), '\nJWT_SECRET=Zk3v9QpX7sLw2RtY8uHn4MbC6dFg1JaE5oKi0TzPqNxVrWsU\n');
   const { code, out, verdicts } = await check();
   expect(code).toBe(1);
-  const { 'known weaknesses of packages': _registry, ...ours } = verdicts;
+  const ours = Object.fromEntries(
+    Object.entries(verdicts).filter(([name]) => name !== 'known weaknesses of packages'), // what the registry says
+  );
   // The list of packages is made from the lockfile: it agrees with it whatever that says.
   expect(ours).toEqual({
     ...Object.fromEntries(Object.keys(ours).map((name) => [name, 'FAULT'])),

@@ -26,7 +26,7 @@ export async function workflowTasksSince(address: string, sinceMs: number): Prom
         if (event.eventType === EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
           failed.push(`${workflowId}: ${failure?.failure?.message ?? 'no reason'}`);
         const atMs = Number(event.eventTime?.seconds ?? 0) * 1000;
-        if (done?.identity != null && atMs >= sinceMs)
+        if (typeof done?.identity === 'string' && atMs >= sinceMs)
           completedBy[done.identity] = (completedBy[done.identity] ?? 0) + 1;
       }
     }
