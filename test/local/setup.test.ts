@@ -36,7 +36,7 @@ describe('the set-up', () => {
   it('prints a line per component and is quick when nothing is missing', async () => {
     const began = performance.now();
     const { stdout } = await promisify(execFile)(process.execPath, [join(setup, 'setup.mjs')]);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(6_000);
     const names = stdout
       .trimEnd()
       .split('\n')
