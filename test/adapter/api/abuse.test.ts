@@ -17,7 +17,7 @@ const CONNECTIONS = 1_500;
 const READS = 100;
 /** What is promised of health, and what an operator still takes for an answer. */
 const HEALTH_MS = 1_000;
-const ORDER_MS = 2_000;
+const ORDER_MS = 5_000;
 const LEAST_LOOKS = 5;
 const BUSY_FACTOR = 5;
 
