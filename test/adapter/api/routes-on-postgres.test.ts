@@ -193,7 +193,7 @@ it('a device and a registry file are taken', async () => {
   const patched = await app.call('PATCH', '/api/devices/ev-1', {
     as: 'admin',
     body: { weight: 2 },
-    headers: { 'if-match': '"1"' },
+    headers: { 'if-match': '"2"' },
   });
   expect([patched.status, patched.body['weight']]).toEqual([200, 2]);
   const file = { feeders: [{ feederId: 'south', importLimitKw: 5, exportLimitKw: 5 }] };
@@ -208,6 +208,6 @@ it('a device and a registry file are taken', async () => {
 
 it('the picture that health is made of is read at once', async () => {
   const { loops, counts } = await readFleetSample(database.db, SILENCE);
-  expect(loops.map(({ rootFeederId }) => rootFeederId)).toEqual(['north']);
+  expect(loops.map(({ rootFeederId }) => rootFeederId)).toEqual(['c', 'north']);
   expect(counts).toEqual([expect.objectContaining({ feederId: 'a', rootFeederId: 'north', online: 1 })]);
 });
