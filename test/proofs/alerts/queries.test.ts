@@ -20,6 +20,11 @@ import { targetsOf } from './system-targets';
 const NOT_HERE: readonly { readonly series: RegExp; readonly why: string }[] = [
   { series: /^ALERTS.*DermsDatabaseDown/, why: 'nothing that pages fires here' },
   { series: /^derms_certificate_/, why: 'of processes that have certificates: nobody speaks TLS here' },
+  { series: /^derms_broker_turned_away_total/, why: 'of an agent beside a broker, which this system has none of' },
+  {
+    series: /schedule="job-(postgres-failover|mqtt-failover|worker-crash)-drill"/,
+    why: 'drills of failover are scheduled in staging alone',
+  },
   { series: /^kube_/, why: 'kube-state-metrics: there is no Kubernetes here' },
   {
     series: /status=~"5\.\."/,
