@@ -4,7 +4,7 @@ import type { Database, Queryable } from './pool';
 /** What a process has not told again for so long is no longer believed: it is gone, or tells under another name. */
 const BELIEVED_FOR = "interval '2 days'";
 
-/** What one process knows takes the place of what it told before. */
+/** What one process knows takes the place of what it told before; a first try that was given up may still be at it. */
 export const tellSecretFacts = (db: Database, toldBy: string, facts: readonly SecretFact[]): Promise<void> =>
   db.transaction(async (tx) => {
     await tx.query('delete from secret_facts where told_by = $1', [toldBy]);
@@ -12,7 +12,9 @@ export const tellSecretFacts = (db: Database, toldBy: string, facts: readonly Se
       `insert into secret_facts (told_by, kind, name, made_on, expires_at, fault)
        select $1, kind, name, made_on::date, to_timestamp(expires_ms / 1000), fault
          from unnest($2::text[], $3::text[], $4::text[], $5::double precision[], $6::text[])
-              as told (kind, name, made_on, expires_ms, fault)`,
+              as told (kind, name, made_on, expires_ms, fault)
+       on conflict (told_by, kind, name) do update
+          set made_on = excluded.made_on, expires_at = excluded.expires_at, fault = excluded.fault, told_at = now()`,
       [
         toldBy,
         facts.map(({ kind }) => kind),

@@ -35,6 +35,12 @@ describe('what processes tell of their secrets', () => {
     ]);
   });
 
+  it('is taken from several tries of one process at a time', async () => {
+    await Promise.all(Array.from({ length: 8 }, () => tellSecretFacts(db, 'api-0', [password, certificate])));
+
+    expect(await readSecretFacts(db)).toHaveLength(2);
+  });
+
   it('keeps the moment a certificate runs out', async () => {
     await tellSecretFacts(db, 'api-0', [certificate]);
 
