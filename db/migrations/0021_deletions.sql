@@ -18,10 +18,13 @@ begin
   return null;
 end $$;
 
+-- widens: it notes, and refuses nothing
 create trigger note_deletion after delete on devices
   for each row execute function note_deletion('device', 'device_id');
+-- widens: it notes, and refuses nothing
 create trigger note_deletion after delete on feeders
   for each row execute function note_deletion('feeder', 'feeder_id');
+-- widens: it notes, and refuses nothing
 create trigger note_deletion after update of revoked_at on machine_tokens
   for each row when (old.revoked_at is null and new.revoked_at is not null)
   execute function note_deletion('machine-token', 'token_id');

@@ -37,6 +37,7 @@ beforeAll(() => {
   clone = mkdtempSync(join(tmpdir(), 'derms-release-'));
   execFileSync('git', ['clone', '--quiet', '--shared', ROOT, clone]);
   symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
+  appendFileSync(join(clone, '.git/info/exclude'), 'node_modules\n'); // .gitignore means folders
   cpSync(join(ROOT, '.local/toolchain.json'), join(clone, '.local/toolchain.json'));
   cpSync(join(ROOT, 'dist'), join(clone, 'dist'), { recursive: true });
 });
