@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { canEnter, unprivilegedUser, type OsUser } from '../../servers/os-user';
 import { makeRunFolder, sweepRunFolders } from '../../servers/run-folder';
 import { beginRunRecord, ownerOfRun } from '../../servers/run-record';
@@ -70,7 +71,7 @@ export async function recoverToTime(ports: RecoverPorts, order: RecoverOrder): P
   await refuseUnreachable(ports, order);
   const runAs = unprivilegedUser('postgres');
   await sweepRunFolders(tmpdir(), PREFIX, []); // the server of a recovery that was killed is ended
-  claim(directory, runAs);
+  await claim(directory, runAs);
   const work = makeRunFolder(tmpdir(), PREFIX);
   try {
     onStep('unpacking the base backup');
@@ -124,10 +125,10 @@ const coverage = ({ storage, keyRing }: RecoverPorts, base: BaseManifest, timeli
     timeline,
   );
 
-function claim(directory: string, runAs: OsUser | undefined): void {
+async function claim(directory: string, runAs: OsUser | undefined): Promise<void> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const mark = join(directory, UNFINISHED);
-  if (existsSync(mark) && ownerOfRun(mark) === undefined) empty(directory);
+  if (existsSync(mark) && ownerOfRun(mark) === undefined) await emptyForGood(directory);
   if (readdirSync(directory).length > 0)
     throw new RestoreFailure('RESTORE_TARGET_REFUSED', `${directory} is not empty, and nothing is overwritten`);
   if (runAs && !canEnter(runAs, dirname(directory)))
@@ -135,8 +136,21 @@ function claim(directory: string, runAs: OsUser | undefined): void {
   beginRunRecord(mark);
 }
 
+/** Children of a server that was killed end a moment after it, and may still write. */
+async function emptyForGood(directory: string): Promise<void> {
+  const until = performance.now() + ORPHANS_END_WITHIN_MS;
+  do {
+    empty(directory);
+    await pause(ORPHANS_SETTLE_MS);
+  } while (readdirSync(directory).length > 0 && performance.now() < until);
+}
+
+const ORPHANS_END_WITHIN_MS = 15_000;
+const ORPHANS_SETTLE_MS = 500;
+
 function empty(directory: string): void {
-  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+  for (const name of readdirSync(directory))
+    rmSync(join(directory, name), { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function unpackWhole(ports: RecoverPorts, { base, directory, signal, onProgress }: RecoverOrder): Promise<void> {
