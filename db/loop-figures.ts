@@ -120,22 +120,27 @@ export async function readRefusedSenders(db: Queryable, most: number): Promise<R
 export interface LongTransaction {
   readonly pid: number;
   readonly user: string | null;
-  readonly application: string;
+  readonly application: string | null;
   readonly state: string | null;
-  readonly seconds: number;
+  /** null: a session of another role, of which ours sees no more than that it is in the way. */
+  readonly seconds: number | null;
   /** Pids that it waits for. */
   readonly waitsFor: number[];
   readonly statement: string;
 }
 
-/** Transactions of this database that are older than a second; statements of other roles are hidden from ours. */
+/** Transactions of this database that are older than a second, and whoever keeps others of it waiting. */
 export async function readLongTransactions(db: Queryable): Promise<LongTransaction[]> {
   const { rows } = await db.query<LongTransaction>(
-    `select pid, usename as user, application_name as application, state, left(query, 100) as statement,
+    `with waited_for as (
+       select unnest(pg_blocking_pids(pid)) as pid from pg_stat_activity where datname = current_database()
+     )
+     select pid, usename as user, application_name as application, state, left(query, 100) as statement,
             extract(epoch from now() - xact_start)::float8 as seconds, pg_blocking_pids(pid) as "waitsFor"
        from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() and xact_start < now() - interval '1 s'
-      order by xact_start limit 10`,
+      where datname = current_database() and pid <> pg_backend_pid()
+        and (xact_start < now() - interval '1 s' or pid in (select pid from waited_for))
+      order by xact_start nulls first limit 10`,
   );
   return rows;
 }

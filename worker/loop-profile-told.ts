@@ -55,7 +55,9 @@ const busiest = ({ busiestStatements: found }: LoopProfile): string[] =>
 const transactions = ({ longTransactions }: LoopProfile): string[] =>
   longTransactions.map(({ pid, user, application, state, seconds, waitsFor, statement }) => {
     const waits = waitsFor.length > 0 ? `, waits for ${waitsFor.join(', ')}` : '';
-    return `pid ${pid} ${user ?? ''} "${application}" ${state ?? ''} for ${seconds.toFixed(1)} s${waits}: ${oneLine(statement)}`;
+    if (seconds === null)
+      return `pid ${pid} ${user ?? ''} keeps others waiting${waits}; the rest is for its role and pg_monitor to see`;
+    return `pid ${pid} ${user ?? ''} "${application ?? ''}" ${state ?? ''} for ${seconds.toFixed(1)} s${waits}: ${oneLine(statement)}`;
   });
 
 const rates = (found: LoopProfile['feeders']): string[] =>
