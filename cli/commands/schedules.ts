@@ -28,7 +28,8 @@ const scheduleSchema = z.looseObject({
 });
 type Tick = z.output<typeof tickSchema>;
 type Schedule = z.output<typeof scheduleSchema>;
-const triggeredSchema = z.looseObject({ runId: z.string() });
+/** The supervisor of the loops leaves no run. */
+const triggeredSchema = z.looseObject({ runId: z.string().nullable(), workflowId: z.string() });
 
 /** Every schedule of this deployment: when it runs, what became of its last ticks, and who has paused it. */
 export const schedules: Command = async (argv, { print, environment }) => {
@@ -57,8 +58,9 @@ export const schedule: Command = async (argv, { print, environment, now }) => {
     return 0;
   }
   if (act === 'trigger') {
-    const { runId } = await api.call(triggeredSchema, { method: 'POST', path });
-    print(values.json ? JSON.stringify({ runId }) : `${scheduleId} runs now: run ${runId}`);
+    const { runId, workflowId } = await api.call(triggeredSchema, { method: 'POST', path });
+    const where = runId === null ? `workflow ${workflowId}` : `run ${runId}`;
+    print(values.json ? JSON.stringify({ runId, workflowId }) : `${scheduleId} runs now: ${where}`);
     return 0;
   }
   if (act !== 'pause' && act !== 'resume') throw new CommandFailure(`Usage: ${ACT_USAGE}`);

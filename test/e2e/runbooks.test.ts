@@ -37,6 +37,8 @@ const EXPECTED: Readonly<Record<string, Pick<Answer, 'code'> & { readonly says: 
   },
   // It is over, and says so.
   'npm run derms -- cancel-run RUN_ID --reason "WHY"': { code: 1, says: 'RUN_OVER' },
+  // Scheduled in staging alone.
+  'npm run derms -- schedule show job-mqtt-failover-drill': { code: 1, says: 'SCHEDULE_NOT_FOUND' },
   // Nobody has said who may break what.
   'npm run derms -- job postgres-failover-drill --follow': { code: 4, says: 'POSTGRES_DRILL_NODES is not set' },
   'npm run derms -- job mqtt-failover-drill --follow': { code: 4, says: 'MQTT_DRILL_COMMAND is not set' },
