@@ -5,7 +5,8 @@ const callers = (values: string): Series => ({ 'derms_http_rate_limited_total{po
 const newcomers = (values: string): Series => ({ 'derms_http_connections_ended_total{what="newcomer"}': values });
 
 const forger = (values: string): Series => ({
-  'derms_broker_turned_away_total{client="pv-1",what="publish",job="derms-broker-agent",instance="broker-active"}': values,
+  'derms_broker_turned_away_total{client="pv-1",what="publish",job="derms-broker-agent",instance="broker-active"}':
+    values,
 });
 
 export const floods: readonly AlertCase[] = [
