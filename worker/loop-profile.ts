@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   readLiveSteps,
   readLongTransactions,
@@ -53,11 +54,9 @@ export async function profileLoop(
   const { rootFeederId, intervalSeconds, cycle } = await position();
   const before = await readStatementTotals(db);
   const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, (seconds * 1_000) / ROUNDS));
-  const rehearsed = await rehearseCycles(db, policy, () => position(rootFeederId), {
-    ...{ rounds: ROUNDS, slowest: SHOWN },
-    pause,
-  });
-  const longTransactions = await readLongTransactions(db);
+  const { result: rehearsed, longTransactions } = await watchingTransactions(db, () =>
+    rehearseCycles(db, policy, () => position(rootFeederId), { ...{ rounds: ROUNDS, slowest: SHOWN }, pause }),
+  );
   const after = await readStatementTotals(db);
   // Of a few seconds too little would be seen of cycles that are ten apart.
   const lookedBack = Math.max(seconds, 10 * intervalSeconds);
@@ -73,3 +72,26 @@ export async function profileLoop(
     refused: await readRefusedSenders(db, RATES_SHOWN),
   };
 }
+
+/** Who is in the way is so for moments: looked at again and again, each session as it was seen last. */
+async function watchingTransactions<T>(
+  db: Database,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly longTransactions: LongTransaction[] }> {
+  const byPid = new Map<number, LongTransaction>();
+  const state = { isOver: false };
+  const watching = (async () => {
+    while (!state.isOver) {
+      for (const found of await readLongTransactions(db)) byPid.set(found.pid, found);
+      await sleep(LOOK_EVERY_MS);
+    }
+  })();
+  try {
+    const [result] = await Promise.all([work().finally(() => (state.isOver = true)), watching]);
+    return { result, longTransactions: [...byPid.values()] };
+  } finally {
+    state.isOver = true;
+  }
+}
+
+const LOOK_EVERY_MS = 200;

@@ -79,7 +79,10 @@ it('tells the steps of a cycle, its slowest statements with their plans, and who
   const written = statements.map(({ text }) => text).join('\n');
   expect(written).toContain('insert into control_cycles'); // what is written is measured too
   expect(statements.map(({ ms }) => ms)).toEqual(statements.map(({ ms }) => ms).sort((a, b) => b - a));
-  for (const { plan } of statements.slice(0, 5)) expect(plan).toMatch(/actual time=[^]*Execution Time/);
+  // What one cycle in many asks may have none.
+  const plans = statements.slice(0, 5).flatMap(({ plan }) => (plan === null ? [] : [plan]));
+  expect(plans.length).toBeGreaterThan(2);
+  for (const plan of plans) expect(plan).toMatch(/actual time=[^]*Execution Time/);
   // Each device of the demo reports every five seconds.
   const elm = told.devices.filter(({ id }) => id.startsWith(FEEDER));
   expect(elm.length).toBeGreaterThan(0);
