@@ -119,13 +119,22 @@ async function promote(standby: Client, name: string): Promise<void> {
   if (!promoted) throw new Error(`${name} was not promoted within ${String(PROMOTE_SECONDS)} s`);
 }
 
-/** Whether a new session by that road is on that node: same start, which no two servers share. */
+/**
+ * Whether new sessions by that road are on that node: same start, which no two servers share. Several in a row: for a few
+ * checks of its own a road may lead to both nodes in turn.
+ */
 async function leadsTo(road: NodeLogin, node: Client): Promise<boolean> {
   const started = 'select pg_postmaster_start_time()::text';
   const wanted = await valueOf<string>(node, started);
-  const there = await onNode(road, (client) => valueOf<string>(client, started)).catch(() => null); // not routed yet
-  return there === wanted;
+  for (let look = 0; look < LOOKS_IN_A_ROW; look += 1) {
+    const there = await onNode(road, (client) => valueOf<string>(client, started)).catch(() => null); // not routed yet
+    if (there !== wanted) return false;
+  }
+  return true;
 }
+
+/** Of two in turn, two are enough; one more for a session that a check comes between. */
+const LOOKS_IN_A_ROW = 3;
 
 /** Fenced and nobody promoted: it is the primary still. Nodes that do not answer say nothing. */
 async function unfenceLonePrimary(nodes: readonly NodeLogin[]): Promise<void> {

@@ -19,7 +19,7 @@ const INTERVAL_MS = INTERVAL_SECONDS * 1_000;
 /** Longer than a setpoint lives, so that every device is seen at its default. */
 const AWAY_MS = { killed: 75_000, hung: 62_000 };
 /** A timer of Temporal's fires a little late, and a plan takes its time; a loaded machine adds to both, s. */
-const LATENESS_SECONDS = 3;
+const LATENESS_SECONDS = 5;
 /** A charger ramps down, and reports each five seconds, ms. */
 const SETTLED_MS = 8_000;
 
