@@ -1,9 +1,11 @@
 const { kind, withServers } = require('./jest.kind.cjs');
 
 /** They hold times of a second or so, which a neighbour that computes would spoil. */
-const WITH_BUDGETS = ['failover/(drill-jobs|front|postgres-failover|split-brain)', 'mqtt/'].map(
-  (part) => `<rootDir>/test/proofs/${part}`,
-);
+const WITH_BUDGETS = [
+  'failover/(drill-jobs|front|postgres-failover|split-brain)',
+  'mqtt/',
+  'resilience/workers-and-temporal',
+].map((part) => `<rootDir>/test/proofs/${part}`);
 /** Which to run: `side-by-side`, `alone`, or all of them, one at a time. CI takes the first two in turn. */
 const which = process.env.DERMS_PROOFS;
 
@@ -17,8 +19,8 @@ module.exports = {
       ...withServers,
       ...(which === 'side-by-side' && { testPathIgnorePatterns: WITH_BUDGETS }),
       ...(which === 'alone' && {
-        testMatch: ['<rootDir>/test/proofs/{failover,mqtt}/**/*.test.ts'],
-        testPathIgnorePatterns: ['through-pgbouncer'],
+        testMatch: ['<rootDir>/test/proofs/{failover,mqtt,resilience}/**/*.test.ts'],
+        testPathIgnorePatterns: ['through-pgbouncer', 'degraded-mode'],
       }),
     }),
   ],
