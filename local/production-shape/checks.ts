@@ -184,6 +184,7 @@ async function backupIsVerified(shape: ProductionShape): Promise<string> {
   const call = await signedIn(shape);
   const scopes = ['jobs:run:db-backup', 'read:runs', 'read:backups'];
   const token = await call('POST', '/api/auth/machine-tokens', { name: 'nightly', scopes, purpose: 'smoke' });
+  await sleep(2_500); // every replica looks for new tokens each two seconds
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [join(repositoryRoot(), 'deploy/nightly-backup.mjs'), '3'],
