@@ -3,6 +3,7 @@ import type { TestSystem } from '../../local/test-system';
 import { partsOf, type Part, type PartName } from '../support/parts';
 import { eventually } from '../support/servers';
 import { apiAs, closeListeners, databaseOf, listenToSetpoints, metric, sleep, startDemo } from './support';
+import { moving, standsStill, underControl } from './moving-devices';
 
 const PATH = '/api/emergency-stop';
 
@@ -27,29 +28,8 @@ afterAll(async () => {
   for (const part of Object.values(parts)) await part.stop();
 }, 60_000);
 
-/** What the devices measure themselves: how many of each type move power, by at least 0.2 kW. */
-const moving = async (): Promise<Record<string, number>> => {
-  const { rows } = await db.query<{ device_type: string; count: string }>(
-    `select device_type, count(*) filter (where abs(power_kw) > 0.2 and sampled_at > now() - interval '10 s') as count
-       from devices join device_state using (device_key) group by device_type`,
-  );
-  return Object.fromEntries(rows.map(({ device_type: type, count }) => [type, Number(count)]));
-};
-const underControl = () =>
-  eventually(
-    async () => {
-      const { pv, ev } = await moving();
-      expect(pv).toBeGreaterThan(5);
-      expect(ev).toBeGreaterThan(5);
-    },
-    60_000,
-    250,
-  );
-const standsStill = (withinMs: number) =>
-  eventually(async () => expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 }), withinMs, 250);
-
 it('with Temporal hung, stops every device, outlives its return, and is lifted by an administrator only', async () => {
-  await underControl();
+  await underControl(db, 60_000);
   parts.temporal.hang();
   await sleep(1_000);
   const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'people on the line' });
@@ -57,7 +37,7 @@ it('with Temporal hung, stops every device, outlives its return, and is lifted b
     200,
     { safeState: 'zero', databaseFailure: null, brokerFailure: null, devicesTold: 120, devicesNotTold: [] },
   ]);
-  await standsStill(20_000);
+  await standsStill(db, 20_000);
   expect(await metric(`${system.apiUrl}/metrics`, 'derms_emergency_stop')).toBe(1);
 
   await parts.temporal.bringBack();
@@ -71,18 +51,18 @@ it('with Temporal hung, stops every device, outlives its return, and is lifted b
     60_000,
     250,
   );
-  expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 });
+  expect(await moving(db)).toEqual({ battery: 0, ev: 0, pv: 0 });
 
   expect((await operator('DELETE', `${PATH}?reason=bored`)).status).toBe(403);
   expect((await admin('DELETE', PATH)).status).toBe(422);
   expect((await admin('DELETE', `${PATH}?reason=they+are+gone`)).status).toBe(200);
-  await underControl();
+  await underControl(db, 60_000);
   expect(await metric(`${system.apiUrl}/metrics`, 'derms_emergency_stop')).toBe(0);
 }, 200_000);
 
 it('with Postgres gone, goes straight to the broker from the API and from the command line, and outlives its return', async () => {
   const { seen } = await listenToSetpoints(system);
-  await underControl();
+  await underControl(db, 60_000);
   await parts.postgres.kill();
   const { status, body } = await admin('POST', PATH, { safeState: 'default', reason: 'smoke in the cabinet' });
   expect([status, body]).toMatchObject([200, { databaseFailure: expect.any(String), brokerFailure: null }]);
@@ -107,7 +87,7 @@ it('with Postgres gone, goes straight to the broker from the API and from the co
     250,
   );
   await sleep(8_000); // more than one cycle
-  await standsStill(20_000);
+  await standsStill(db, 20_000);
   const afterReturn = seen.filter(({ receivedAtMs, targetPowerKw }) => receivedAtMs > since && targetPowerKw !== 0);
   expect(afterReturn).toEqual([]);
   const { rows } = await db.query<{ line: string }>(
@@ -116,11 +96,11 @@ it('with Postgres gone, goes straight to the broker from the API and from the co
   expect(rows[0]?.line).toBe('ann emergency-stop.engage done');
 
   await system.derms('emergency-stop', 'lift', '--reason', 'the fire is out');
-  await underControl();
+  await underControl(db, 60_000);
 }, 200_000);
 
 it('with Temporal and Postgres gone at once, outlives the return of both, and is lifted by an administrator with a reason', async () => {
-  await underControl();
+  await underControl(db, 60_000);
   await Promise.all([parts.temporal.kill(), parts.postgres.kill()]);
   const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'a line is down' });
   expect([status, body]).toMatchObject([200, { databaseFailure: expect.any(String), brokerFailure: null }]);
@@ -138,12 +118,12 @@ it('with Temporal and Postgres gone at once, outlives the return of both, and is
     60_000,
     250,
   );
-  await standsStill(20_000);
+  await standsStill(db, 20_000);
 
   expect((await operator('DELETE', `${PATH}?reason=bored`)).status).toBe(403);
   expect((await admin('DELETE', PATH)).status).toBe(422);
   await expect(system.derms('emergency-stop', 'lift')).rejects.toThrow(/--reason/);
   expect((await admin('GET', PATH)).body).toMatchObject({ inForce: { safeState: 'zero', reason: 'a line is down' } });
   expect((await admin('DELETE', `${PATH}?reason=it+is+up+again`)).status).toBe(200);
-  await underControl();
+  await underControl(db, 60_000);
 }, 200_000);

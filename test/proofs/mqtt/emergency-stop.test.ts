@@ -4,6 +4,7 @@ import { isRefusal } from '../../../contracts/envelope';
 import type { Database } from '../../../db/pool';
 import { startMqttLaboratory, type MqttLaboratory } from '../../../local/failover/mqtt-laboratory';
 import { apiAs, databaseOf, DEMO, sleep } from '../../e2e/support';
+import { moving, standsStill, underControl } from '../../e2e/moving-devices';
 import { eventually } from '../../support/servers';
 
 // The whole system at two brokers, one of which is lost when the fleet has to be stopped.
@@ -29,27 +30,6 @@ afterAll(async () => {
   await db.close();
   await laboratory.stop();
 }, 60_000);
-
-/** What the devices measure themselves: how many of each type move power, by at least 0.2 kW. */
-const moving = async (): Promise<Record<string, number>> => {
-  const { rows } = await db.query<{ device_type: string; count: string }>(
-    `select device_type, count(*) filter (where abs(power_kw) > 0.2 and sampled_at > now() - interval '10 s') as count
-       from devices join device_state using (device_key) group by device_type`,
-  );
-  return Object.fromEntries(rows.map(({ device_type: type, count }) => [type, Number(count)]));
-};
-const underControl = () =>
-  eventually(
-    async () => {
-      const { pv, ev } = await moving();
-      expect(pv).toBeGreaterThan(5);
-      expect(ev).toBeGreaterThan(5);
-    },
-    90_000,
-    250,
-  );
-const standsStill = () =>
-  eventually(async () => expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 }), 30_000, 250);
 
 /** What a device that connects to this broker now would hear: the power of each retained setpoint, and the stop that is held. */
 async function heldAt({ host, port }: { readonly host: string; readonly port: number }) {
@@ -84,14 +64,14 @@ it.each([
   'an emergency stop while the active broker %s stops every device, and outlives the return of that broker',
   async (_how, scenario) => {
     const { brokers, acts: brokerActs } = laboratory;
-    await underControl();
+    await underControl(db, 90_000);
     expect((await heldAt(brokers.primary)).notAtZero).toBeGreaterThan(5);
     if (scenario === 'crash') await saveStore();
     await brokerActs.lose(scenario, 'primary', acts());
 
     const { status, body } = await admin('POST', PATH, { safeState: 'zero', reason: 'people on the line' });
     expect([status, body]).toMatchObject([200, { databaseFailure: null, brokerFailure: null, devicesTold: 120 }]);
-    await standsStill();
+    await standsStill(db, 30_000);
     expect(await heldAt(brokers.standby)).toEqual({ devices: 120, notAtZero: 0, isStopHeld: true });
 
     await brokerActs.comeBack(); // with the setpoints of before
@@ -102,13 +82,13 @@ it.each([
     );
     const until = performance.now() + TWO_CYCLES_MS;
     while (performance.now() < until) {
-      expect(await moving()).toEqual({ battery: 0, ev: 0, pv: 0 });
+      expect(await moving(db)).toEqual({ battery: 0, ev: 0, pv: 0 });
       await sleep(500);
     }
     expect((await heldAt(brokers.standby)).notAtZero).toBe(0);
 
     expect((await admin('DELETE', `${PATH}?reason=they+are+gone`)).status).toBe(200);
-    await underControl();
+    await underControl(db, 90_000);
     for (const broker of [brokers.primary, brokers.standby])
       expect(await heldAt(broker)).toMatchObject({ isStopHeld: false });
   },
