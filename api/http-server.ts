@@ -4,6 +4,7 @@ import type { Logger } from '../observability/logger';
 import { OLDEST_TLS } from '../tls/client-tls';
 import { readKeyPair, type KeyPairPaths } from '../tls/key-pair';
 import { watchKeyPair } from '../tls/watch-key-pair';
+import { oneAtATime } from './one-at-a-time';
 
 /** A connection that has not finished its handshake by then is closed, ms. */
 const HANDSHAKE_MS = 5_000;
@@ -28,10 +29,11 @@ export function createApiServer(
   paths: KeyPairPaths | null,
   { log, everyMs, bounds }: { readonly log: Logger; readonly everyMs?: number; readonly bounds?: ServerBounds },
 ): Server {
+  const inTurn = oneAtATime(app);
   const server =
-    paths === null ? createHttpServer({ ...bounds }, app) : createTlsServer(app, paths, { log, everyMs, bounds });
+    paths === null ? createHttpServer({ ...bounds }, inTurn) : createTlsServer(inTurn, paths, { log, everyMs, bounds });
   server.maxRequestsPerSocket = MOST_REQUESTS;
-  server.on('checkExpectation', app); // of `Expect` we know what Node does by itself, and need no more
+  server.on('checkExpectation', inTurn); // of `Expect` we know what Node does by itself, and need no more
   return server;
 }
 
