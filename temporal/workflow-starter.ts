@@ -4,6 +4,7 @@ import {
   controlLoopId,
   dispatchWorkflowId,
   FEEDER_SEARCH_ATTRIBUTE,
+  startSignal,
   stopSignal,
   TASK_QUEUES,
   wakeSignal,
@@ -44,8 +45,9 @@ export const createWorkflowStarter = (client: Client) => {
 
     async startControlLoop(rootFeederId: string): Promise<void> {
       await bounded(() =>
-        client.workflow.start('controlLoop', {
+        client.workflow.signalWithStart('controlLoop', {
           ...START_ONCE,
+          signal: startSignal,
           workflowId: controlLoopId(rootFeederId),
           args: [{ rootFeederId }],
           typedSearchAttributes: [{ key: feederKey, value: rootFeederId }],

@@ -16,6 +16,7 @@ import { nextTickMs } from '../domain/control-ticks';
 import { planTimeoutMs, publishTimeoutMs } from '../domain/timeouts';
 import { failureText } from './failure-text';
 import {
+  startSignal,
   statusQuery,
   stopSignal,
   wakeSignal,
@@ -34,12 +35,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  * Keeps one feeder tree inside its limits: plan, publish what changed, sleep to the next tick or a `wake`.
  *
  * Lives for ever by continue-as-new. A failed cycle is counted and the loop goes on: an outage of the database or of
- * the broker never ends it. It ends when it is stopped, when its feeder is disabled, or when it is no root any more.
+ * the broker never ends it. It ends when it is stopped, when its feeder is disabled, or when it is no root any more;
+ * a start that comes before that end is carried out by going on.
  */
 export async function controlLoop({ rootFeederId, carried }: ControlLoopInput): Promise<ControlLoopStatus> {
   const state = firstState(rootFeederId, carried);
   const { status } = state;
-  const heard = { wakes: 0, stop: false };
+  const heard = { wakes: 0, starts: 0, stop: false };
   setHandler(statusQuery, () => status);
   setHandler(wakeSignal, () => {
     heard.wakes += 1;
@@ -47,14 +49,19 @@ export async function controlLoop({ rootFeederId, carried }: ControlLoopInput): 
   setHandler(stopSignal, () => {
     heard.stop = true;
   });
+  setHandler(startSignal, () => {
+    heard.stop = false;
+    heard.starts += 1;
+    heard.wakes += 1;
+  });
 
   try {
     for (;;) {
       if (workflowInfo().continueAsNewSuggested && !heard.stop) await continueInNewRun(rootFeederId, state);
-      const seen = heard.wakes;
+      const seen = { ...heard };
       const last = await runCycle(state, heard.stop);
-      if (last) return status;
-      const woken = (): boolean => heard.stop || heard.wakes !== seen;
+      if (last && heard.starts === seen.starts) return status;
+      const woken = (): boolean => heard.stop || heard.wakes !== seen.wakes;
       const tickMs = nextTickMs(Math.max(Date.now(), state.lastTickMs), status.intervalSeconds * 1000, rootFeederId);
       status.nextTickAtMs = tickMs;
       const inTime = await condition(woken, Math.max(1, tickMs - Date.now()), { summary: `next tick, or a wake` });

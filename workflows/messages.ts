@@ -59,6 +59,8 @@ export interface CycleResult {
 export const wakeSignal = defineSignal('wake');
 /** Publish each device's default once and end. */
 export const stopSignal = defineSignal('stop');
+/** Go on, also when you were just about to end: sent with the start, which would otherwise find you running and do nothing. */
+export const startSignal = defineSignal('start');
 export const statusQuery = defineQuery<ControlLoopStatus>('status');
 
 export interface DispatchInput {

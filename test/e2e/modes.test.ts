@@ -87,6 +87,7 @@ describe('a loop that is stopped', () => {
       };
       expect(health.feeders.find(({ feederId }) => feederId === 'substation-north')?.loop).toBe('disabled');
     }, 20_000);
+    await eventually(async () => expect((await admin('POST', `${loop}/wake`)).status).toBe(409), 20_000, 250);
     const { rows: before } = await db.query<{ chain_id: string }>(
       "select chain_id from control_loops where root_feeder_id = 'substation-north'",
     );
@@ -101,6 +102,19 @@ describe('a loop that is stopped', () => {
     }, 20_000);
   }, 60_000);
 });
+
+it('a loop that is stopped and started in one breath is not left standing', async () => {
+  expect((await admin('POST', `${loop}/stop`)).status).toBe(200);
+  expect((await admin('POST', `${loop}/start`)).status).toBe(200);
+  const since = await now();
+  await eventually(async () => {
+    const { rows } = await db.query<{ runs: boolean }>(
+      "select finished_at > $1::timestamptz + interval '6 s' as runs from control_loops where root_feeder_id = 'substation-north'",
+      [since],
+    );
+    expect(rows[0]?.runs).toBe(true);
+  }, 15_000);
+}, 60_000);
 
 it('refuses what the role may not do', async () => {
   const viewer = await apiAs(system, 'viewer');

@@ -173,6 +173,34 @@ describe('the control loop', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('goes on when it is started again before it has ended', async () => {
+    let hold: (() => void) | undefined;
+    const finals: boolean[] = [];
+    const sent: string[] = [];
+    await withLoop(
+      async (input) => {
+        finals.push(input.final);
+        return answerOf(input, input.final ? { outcome: 'publish', setpoints: 2, last: true } : {});
+      },
+      async ({ planId }) => {
+        sent.push(planId);
+        await new Promise<void>((resolve) => (hold = resolve));
+        return { outcome: 'published' };
+      },
+      async (loop) => {
+        await eventually(async () => expect((await loop.status()).lastResult).not.toBeNull());
+        const before = await loop.status();
+        await loop.signal(stopSignal);
+        await eventually(() => expect(sent).toHaveLength(1));
+        await createWorkflowStarter(temporal.client).startControlLoop(before.rootFeederId);
+        hold!();
+        await eventually(() => expect(finals.slice(finals.indexOf(true))).toEqual([true, false, false]), 10_000);
+        expect((await loop.status()).chainId).toBe(before.chainId);
+      },
+    );
+    expect(sent).toHaveLength(1);
+  });
+
   it('publishes the defaults when it is cancelled in Temporal UI', async () => {
     const sent: string[] = [];
     await withLoop(
