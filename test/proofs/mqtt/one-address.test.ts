@@ -155,6 +155,8 @@ describe.each(Object.keys(WAYS))('a pair behind %s', (name) => {
           signal: AbortSignal.timeout(3_000),
           mayStillPublish: () => true,
         });
+      expect(await heardAt(pair.primary, all)).toEqual(['the ingest', 'the fleet']);
+      expect(await heardAt(pair.standby, all)).toEqual([]);
       await publish('plan 1');
       await eventually(() => expect(obeying(fleet, 'plan 1')).toBe(DEVICES));
 
