@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestSystem, type TestSystem } from '../../../local/test-system';
 import { databaseOf } from '../../e2e/support';
+import { lateness } from '../../support/lateness';
 import { eventually } from '../../support/servers';
 import { rawConnection, rawConnections, statusesOf, type RawConnection } from './raw-http';
 
@@ -114,23 +115,6 @@ const askOnceMore =
     if (!isHungUpOn) throw error;
     return ask();
   };
-
-/** How late timers of this process are, ms in all: the attackers run in it, too. */
-function lateness(): { stop(): number } {
-  const everyMs = 10;
-  let expectedAt = performance.now() + everyMs;
-  let lateMs = 0;
-  const timer = setInterval(() => {
-    lateMs += Math.max(0, performance.now() - expectedAt);
-    expectedAt = performance.now() + everyMs;
-  }, everyMs);
-  return {
-    stop: () => {
-      clearInterval(timer);
-      return lateMs + Math.max(0, performance.now() - expectedAt);
-    },
-  };
-}
 
 /** On a machine that is busy with other things, answers take longer without any attack: that much is allowed for. */
 let quiet: Served = { healthMs: 0, orderMs: 0, times: 0 };

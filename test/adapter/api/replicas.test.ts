@@ -173,6 +173,6 @@ describe('while the database hangs', () => {
       system.stack.postgres.resume();
     }
     const again = await one.token('operator');
-    expect(await one.status(again)).toBe(200);
+    await eventually(async () => expect(await one.status(again)).toBe(200));
   }, 120_000);
 });

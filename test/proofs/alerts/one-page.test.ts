@@ -36,6 +36,7 @@ beforeAll(async () => {
     const { status } = await api('POST', `/api/feeders/${root}/control-loop/interval`, { intervalSeconds: 5 });
     expect(status).toBeLessThan(300);
   }
+  await widenLimits(api);
   const configFile = join(folder, 'alertmanager.yml');
   writeFileSync(configFile, quickAlertmanager(TIMES, webhook.url));
   alertmanager = await startAlertmanager({ configFile, folder });
@@ -56,6 +57,21 @@ afterAll(async () => {
   await webhook.close();
   rmSync(folder, { recursive: true });
 }, 60_000);
+
+/**
+ * Batteries and chargers need the same seconds as ever to follow, and a limit that is over for ten of them would page here:
+ * so nothing these devices do breaks one.
+ */
+async function widenLimits(api: Awaited<ReturnType<typeof apiAs>>): Promise<void> {
+  const { feeders } = (await api('GET', '/api/feeders')).body as { feeders: { feederId: string }[] };
+  expect(feeders.length).toBeGreaterThan(ROOTS.length);
+  for (const { feederId } of feeders) {
+    const { headers } = await api('GET', `/api/feeders/${feederId}`);
+    const change = { importLimitKw: 10_000, exportLimitKw: 10_000 };
+    const { status } = await api('PATCH', `/api/feeders/${feederId}`, change, { 'if-match': headers.get('etag')! });
+    expect(status).toBe(200);
+  }
+}
 
 /** Names of what fires now, of the severity. */
 async function firing(severity: string): Promise<string[]> {
