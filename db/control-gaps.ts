@@ -67,17 +67,15 @@ export async function isCycleStored(
 }
 
 /** Devices whose newest setpoint the broker has not acknowledged for longer than two intervals: the next cycles send it again. */
-export async function stuckSetpoints(
-  db: Queryable,
-  ttlSeconds: (intervalSeconds: number) => number,
-): Promise<string[]> {
-  const { rows } = await db.query<{ device_id: string; interval_seconds: number; left: number }>(
-    `select d.device_id, r.interval_seconds, extract(epoch from c.pending_valid_until - now())::float8 as left
+export async function stuckSetpoints(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ device_id: string }>(
+    `select d.device_id
        from device_control c join devices d using (device_key)
        join feeders f using (feeder_id) join feeders r on r.feeder_id = f.root_id
-      where c.pending_plan_id is not null and r.enabled`,
+      where c.pending_plan_id is not null and r.enabled
+        and not exists (select from control_cycles y
+                         where y.root_feeder_id = r.feeder_id and y.plan_id = c.pending_plan_id
+                           and y.planned_at > now() - 2 * make_interval(secs => r.interval_seconds))`,
   );
-  return rows
-    .filter(({ interval_seconds: interval, left }) => ttlSeconds(interval) - left > 2 * interval)
-    .map(({ device_id }) => device_id);
+  return rows.map(({ device_id }) => device_id);
 }

@@ -2,12 +2,13 @@ import type { Claim, CycleKey, PlanAnswer, PlanRecord, Proposal } from '../domai
 import type { Device } from '../domain/fleet';
 import { moveTo } from '../domain/last-move';
 import type { DevicePlan } from '../domain/plan';
+import { validUntilMs } from '../domain/setpoint-end';
 import type { Database, Queryable } from './pool';
 import { encodeSnapshot } from './snapshot-codec';
 import { DISPATCH_IN_FORCE, readTreeSnapshot, type PolicyNumbers } from './tree-snapshot';
 
 /** Names the rules a stored plan was made by; raise it when the same input may give other setpoints. */
-export const SOLVER_VERSION = 'level-curves-3';
+export const SOLVER_VERSION = 'level-curves-4';
 
 /** 40001: another transaction changed what we had read; the picture is taken anew. */
 const SERIALIZATION_FAILURE = '40001';
@@ -196,9 +197,9 @@ const storeCycle = (
 
 /** Pending setpoints, rows for those that changed, and how each stands. Column arrays: one statement each. */
 async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }: PlanRecord): Promise<void> {
-  const validUntilMs = tree.nowMs + tree.settings.setpointTtlSeconds * 1000;
   const before = new Map(tree.devices.map((device) => [device.deviceId, device]));
   const sent = plan.devices.filter(({ publish }) => publish !== 'none');
+  const untilMs = validUntilMs(sent, tree);
   if (sent.length > 0) {
     const moves = sent.map(({ deviceId, targetKw }) => {
       const device = before.get(deviceId);
@@ -226,7 +227,7 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
       [
         sent.map(({ deviceId }) => deviceId),
         sent.map(({ targetKw }) => targetKw),
-        validUntilMs,
+        untilMs,
         planId,
         moves.map((move) => move?.fromLowKw ?? null),
         moves.map((move) => move?.fromHighKw ?? null),
@@ -253,7 +254,7 @@ async function storeDevices(tx: Queryable, key: CycleKey, { planId, tree, plan }
         changed.map(({ explanation }) => explanation.note),
         planId,
         key.rootFeederId,
-        validUntilMs,
+        untilMs,
       ],
     );
   }

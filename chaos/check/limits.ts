@@ -5,7 +5,7 @@ import { finding, type Finding } from './finding';
 const STALE_MS = 30_000;
 /** A new limit, or fresh telemetry after none, is in force at the meter after this: two intervals, and a charger's ramp. */
 const SETTLE_MS = 25_000;
-/** A setpoint that a cycle leaves in force holds for longer than this: only then may devices fall to their defaults, one by one. */
+/** A setpoint that a cycle leaves in force holds for this long at least; after it devices may be at their defaults. */
 const CONTROL_AWAY_MS = 20_000;
 /** Over for longer than a cycle: while devices go from one set of setpoints to the next, they do not all ramp alike, ms. */
 const LASTS_MS = 6_000;

@@ -1,4 +1,4 @@
-import type { Device } from '../fleet';
+import type { Command, Device } from '../fleet';
 
 /** Powers between which a device may stand, kW. */
 export interface PowerSpan {
@@ -10,15 +10,22 @@ export interface PowerSpan {
  * What the commands that a device may have would let it do: what was acknowledged and everything sent since, as far
  * as it is still valid. null when it has none. A device that does not honour expiry keeps its last command for ever.
  */
-export function commandsInForce({ acknowledged, pending, honoursExpiry }: Device, nowMs: number): PowerSpan | null {
-  const holds = (validUntilMs: number) => !honoursExpiry || validUntilMs > nowMs;
+export function commandsInForce(device: Device, nowMs: number): PowerSpan | null {
+  const { acknowledged, pending } = device;
   let span: PowerSpan | null = null;
-  if (acknowledged !== null && holds(acknowledged.validUntilMs)) {
+  if (acknowledged !== null && isInForce(acknowledged, device, nowMs)) {
     span = { lowKw: acknowledged.targetKw, highKw: acknowledged.targetKw };
   }
-  if (pending !== null && holds(pending.validUntilMs)) span = including(span ?? pending, pending);
+  if (pending !== null && isInForce(pending, device, nowMs)) span = including(span ?? pending, pending);
   return span;
 }
+
+/** Whether a device that has this command still goes by it. */
+export const isInForce = (
+  { validUntilMs }: Command,
+  { honoursExpiry }: Pick<Device, 'honoursExpiry'>,
+  nowMs: number,
+): boolean => !honoursExpiry || validUntilMs > nowMs;
 
 const including = (a: PowerSpan, b: PowerSpan): PowerSpan => ({
   lowKw: Math.min(a.lowKw, b.lowKw),

@@ -3,6 +3,7 @@ import { defaultPowerKw } from '../default-power';
 import { safePowerKw } from '../emergency-stop';
 import type { SafeState, TreeSnapshot } from '../fleet';
 import type { DevicePlan, Explanation } from '../plan';
+import { isRenewalDue } from '../setpoint-end';
 import type { Allowances } from './allowances';
 import type { MinimumAllocation } from './charging-minimums';
 import { turnAfter } from './charging-turns';
@@ -30,13 +31,17 @@ export function devicePlans(
   settled: Settled,
 ): DevicePlan[] {
   let steered = 0;
+  const isDue = isRenewalDue(
+    states.filter(isToldOn).map(({ device }) => device),
+    snapshot,
+  );
   return states.map((state) => {
-    if (state.kind !== 'steerable') return fixedPlan(state, snapshot);
+    if (state.kind !== 'steerable') return fixedPlan(state, snapshot, isDue);
     const index = steered++;
     const targetKw = real(settled.raises.powerKw, index);
     const explanation = explain(index, tree, settled);
     return {
-      ...planOf(state, { targetKw, publish: publishTarget(state.device, targetKw, snapshot), explanation }),
+      ...planOf(state, { targetKw, publish: publishTarget(state.device, targetKw, snapshot, isDue), explanation }),
       ...turnAfter(state.device, explanation.note === 'waits-for-turn', snapshot.nowMs),
     };
   });
@@ -58,18 +63,23 @@ export const emergencyPlans = (
   states: readonly DeviceState[],
   safeState: SafeState,
   snapshot: TreeSnapshot,
-): DevicePlan[] =>
-  states.map((state) => {
+): DevicePlan[] => {
+  const isDue = isRenewalDue(snapshot.devices, snapshot);
+  return states.map((state) => {
     const { device, nowKw } = state;
     const safeKw = safePowerKw(device, safeState);
     return planOf(state, {
       targetKw: safeKw ?? nowKw,
-      publish: safeKw === null ? 'none' : publishSafe(device, safeKw, safeState, snapshot),
+      publish: safeKw === null ? 'none' : publishSafe(device, safeKw, safeState, snapshot, isDue),
       explanation: { level: 0, tier: 0, boundBy: null, note: 'emergency-stop' },
     });
   });
+};
 
-function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot): DevicePlan {
+/** What these hold goes on for as long as they are there; what the others hold may be left to end. */
+const isToldOn = ({ kind }: DeviceState): boolean => kind === 'steerable' || kind === 'off-setpoint';
+
+function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot, isDue: boolean): DevicePlan {
   const explanation: Explanation = { level: 0, tier: 0, boundBy: null, note: state.kind };
   const { device, nowKw } = state;
   switch (state.kind) {
@@ -80,10 +90,10 @@ function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot): 
       const isCommanded = commandsInForce(device, snapshot.nowMs) !== null;
       const commandKw = isCommanded ? (device.acknowledged?.targetKw ?? device.pending?.targetKw) : undefined;
       const targetKw = commandKw ?? defaultPowerKw(device) ?? nowKw;
-      return planOf(state, { targetKw, publish: publishLastCommand(device, snapshot), explanation });
+      return planOf(state, { targetKw, publish: publishLastCommand(device, snapshot, isDue), explanation });
     }
     case 'off-setpoint': {
-      const publish = publishAgain(device, snapshot);
+      const publish = publishAgain(device, isDue);
       return planOf(state, {
         targetKw: publish === 'none' ? nowKw : (device.acknowledged?.targetKw ?? nowKw),
         publish,
@@ -91,7 +101,7 @@ function fixedPlan(state: UnratedDevice | FixedDevice, snapshot: TreeSnapshot): 
       });
     }
     case 'not-following': {
-      const publish = publishLastCommand(device, snapshot);
+      const publish = publishLastCommand(device, snapshot, isDue);
       const targetKw = publish === 'none' ? nowKw : (device.acknowledged?.targetKw ?? nowKw);
       return planOf(state, { targetKw, publish, explanation });
     }

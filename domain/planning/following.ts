@@ -74,6 +74,9 @@ function distance({ deviceType }: Device, powerKw: number, { lowKw, highKw }: Po
   }
 }
 
-/** When the newest command went out: its validity less a setpoint's life. */
-const sentAtMs = ({ acknowledged, pending }: Device, { setpointTtlSeconds }: PlanSettings): number =>
-  Math.max(acknowledged?.validUntilMs ?? -Infinity, pending?.validUntilMs ?? -Infinity) - setpointTtlSeconds * 1000;
+/** When the newest command went out: with the last renewal of its tree, or when a plan last gave it another target. */
+const sentAtMs = ({ acknowledged, pending, lastMove }: Device, { setpointTtlSeconds }: PlanSettings): number =>
+  Math.max(
+    Math.max(acknowledged?.validUntilMs ?? -Infinity, pending?.validUntilMs ?? -Infinity) - setpointTtlSeconds * 1000,
+    lastMove?.atMs ?? -Infinity,
+  );

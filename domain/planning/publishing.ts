@@ -1,19 +1,20 @@
 import { defaultPowerKw } from '../default-power';
 import type { Device, SafeState, TreeSnapshot } from '../fleet';
 import type { DevicePlan } from '../plan';
+import { renewalTimes } from '../setpoint-end';
 import { needsRenewal } from '../setpoint-life';
 
 type Publish = DevicePlan['publish'];
 
 /**
  * Whether a device that is steered gets a message: a change when the broker did not acknowledge exactly this target, or
- * what it acknowledged is no longer valid; a renewal when it would soon not be.
+ * what it acknowledged is no longer valid; a renewal with the first of its tree that would soon not be (`isDue`).
  */
-export function publishTarget(device: Device, targetKw: number, snapshot: TreeSnapshot): Publish {
+export function publishTarget(device: Device, targetKw: number, snapshot: TreeSnapshot, isDue: boolean): Publish {
   const { acknowledged, pending } = device;
   if (acknowledged === null || pending !== null) return 'change';
   if (acknowledged.validUntilMs <= snapshot.nowMs || acknowledged.targetKw !== targetKw) return 'change';
-  return needsRenewal(acknowledged, renewalTimes(snapshot)) ? 'renewal' : 'none';
+  return isDue ? 'renewal' : 'none';
 }
 
 /**
@@ -21,18 +22,18 @@ export function publishTarget(device: Device, targetKw: number, snapshot: TreeSn
  * falling to its default would move more power than the command does: a curtailed PV that went silent stays
  * curtailed.
  */
-export function publishLastCommand(device: Device, snapshot: TreeSnapshot): Publish {
+export function publishLastCommand(device: Device, snapshot: TreeSnapshot, isDue: boolean): Publish {
   const { acknowledged, pending } = device;
   const fallbackKw = defaultPowerKw(device);
   if (acknowledged === null || fallbackKw === null || acknowledged.validUntilMs <= snapshot.nowMs) return 'none';
   if (Math.abs(fallbackKw) <= Math.abs(acknowledged.targetKw)) return 'none';
-  return pending !== null || needsRenewal(acknowledged, renewalTimes(snapshot)) ? 'renewal' : 'none';
+  const isRenewed = isDue || pending !== null || needsRenewal(acknowledged, renewalTimes(snapshot));
+  return isRenewed ? 'renewal' : 'none';
 }
 
 /** A device that is off its setpoint goes on being told the last one. */
-export function publishAgain({ acknowledged }: Device, snapshot: TreeSnapshot): Publish {
-  return acknowledged !== null && needsRenewal(acknowledged, renewalTimes(snapshot)) ? 'renewal' : 'none';
-}
+export const publishAgain = ({ acknowledged }: Device, isDue: boolean): Publish =>
+  acknowledged !== null && isDue ? 'renewal' : 'none';
 
 /** A disabled tree: every device is told its default once; expiry then says the same. */
 export function publishDefault({ acknowledged, pending }: Device, targetKw: number): Publish {
@@ -43,11 +44,11 @@ export function publishDefault({ acknowledged, pending }: Device, targetKw: numb
  * An emergency stop: a default is told once, because expiry says the same; zero is renewed, because with its expiry a PV
  * would generate again while everybody believes the fleet stopped.
  */
-export const publishSafe = (device: Device, targetKw: number, safeState: SafeState, snapshot: TreeSnapshot): Publish =>
-  safeState === 'zero' ? publishTarget(device, targetKw, snapshot) : publishDefault(device, targetKw);
-
-const renewalTimes = ({ nowMs, settings }: TreeSnapshot) => ({
-  nowMs,
-  ttlSeconds: settings.setpointTtlSeconds,
-  intervalSeconds: settings.intervalSeconds,
-});
+export const publishSafe = (
+  device: Device,
+  targetKw: number,
+  safeState: SafeState,
+  snapshot: TreeSnapshot,
+  isDue: boolean,
+): Publish =>
+  safeState === 'zero' ? publishTarget(device, targetKw, snapshot, isDue) : publishDefault(device, targetKw);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { controlGaps, isCycleStored, newestCycles, stuckSetpoints, type NewestCycle } from '../../db/control-gaps';
 import type { Database } from '../../db/pool';
-import { setpointTtlSeconds } from '../../domain/setpoint-life';
 import type { CanaryProbe } from '../canary';
 import { DrillRefused, type Drill, type DrillTools, type Finding } from '../drill';
 import type { WorkerActs, WorkerScenario } from './acts';
@@ -118,7 +117,7 @@ async function gapsOfLoops(database: Database, sinceMs: number, tools: DrillTool
 }
 
 async function setpointsOnTheirWay(database: Database): Promise<Finding> {
-  const stuck = await stuckSetpoints(database, setpointTtlSeconds);
+  const stuck = await stuckSetpoints(database);
   return {
     what: 'every setpoint that was decided is acknowledged, or replaced by a newer one that is',
     holds: stuck.length === 0,

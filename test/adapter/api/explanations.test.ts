@@ -51,7 +51,7 @@ const whatIf = async (body: unknown) =>
 it('says why a device is asked what it is asked: the limit, whose it is, what flows, from its feeder to the root', async () => {
   const why = await get('/api/devices/ev-1/why');
   expect(why).toMatchObject({
-    basis: { kind: 'cycle', cycle: 2, chainId: CHAIN, solverVersion: 'level-curves-3' },
+    basis: { kind: 'cycle', cycle: 2, chainId: CHAIN, solverVersion: 'level-curves-4' },
     explanation: { boundBy: 'elm', note: 'bound-by-node', tier: 2 },
     path: [{ feederId: 'elm', high: { kw: 12, source: { kind: 'static' } } }, { feederId: 'north' }],
   });

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { controlGaps, isCycleStored, newestCycles, stuckSetpoints } from '../../../db/control-gaps';
-import { setpointTtlSeconds } from '../../../domain/setpoint-life';
 import { addEv, addFeeder } from '../../support/fleet-rows';
 import { createTestDatabase, type TestDatabase } from '../../support/servers';
 
@@ -57,16 +56,17 @@ it('the newest cycles are those of enabled roots, those that have none among the
 });
 
 it('setpoints are stuck when no cycle of two intervals has brought them to the broker', async () => {
-  for (const [device, leftSeconds] of [
-    ['fresh', 55],
-    ['stuck', 39],
+  await cycles([25, 0], [15, 0]);
+  for (const [device, cycle] of [
+    ['stuck', 1],
+    ['fresh', 2],
   ] as const) {
     await addEv(database.db, device, 'north');
     await database.db.query(
       `insert into device_control (device_key, pending_plan_id, pending_valid_until)
-       select device_key, gen_random_uuid(), now() + make_interval(secs => $2) from devices where device_id = $1`,
-      [device, leftSeconds],
+       select device_key, plan_id, now() + interval '60 s' from devices, control_cycles where device_id = $1 and cycle = $2`,
+      [device, cycle],
     );
   }
-  expect(await stuckSetpoints(database.db, setpointTtlSeconds)).toEqual(['stuck']);
+  expect(await stuckSetpoints(database.db)).toEqual(['stuck']);
 });

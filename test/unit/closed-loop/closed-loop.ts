@@ -13,6 +13,7 @@ import type {
 import type { TreePlan } from '../../../domain/plan';
 import { moveTo } from '../../../domain/last-move';
 import { planTree } from '../../../domain/plan-tree';
+import { validUntilMs } from '../../../domain/setpoint-end';
 import type { Behaviour } from '../../../simulator/behaviour';
 import { readSimulation } from '../../../simulator/simulation-section';
 import { World } from '../../../simulator/world';
@@ -52,6 +53,7 @@ export class ClosedLoop {
   readonly world: World;
   nowMs = START_MS;
   metersAreSilent = false;
+  controlIsAway = false;
   /** What the last cycle looked at and decided. */
   last: { readonly tree: TreeSnapshot; readonly plan: TreePlan } | null = null;
   private readonly held = new Map<string, Held>();
@@ -101,6 +103,12 @@ export class ClosedLoop {
     });
   }
 
+  /** Until when devices of the tree go by what they were told last, s from now; none for those that never were. */
+  endsInSeconds(): number[] {
+    const ends = [...this.held.values()].map(({ acknowledged }) => acknowledged?.validUntilMs ?? NaN);
+    return ends.filter((atMs) => atMs > this.nowMs).map((atMs) => (atMs - this.nowMs) / 1000);
+  }
+
   /** Devices of the tree, each tenth of them changed. */
   eachTenth(behaviour: Partial<Behaviour>): void {
     const ids = new Set(this.devices.map(({ deviceId }) => deviceId));
@@ -124,7 +132,7 @@ export class ClosedLoop {
       const tick = Math.floor((this.nowMs - START_MS - this.options.phase * intervalMs) / intervalMs);
       if (tick > this.ticks) {
         this.ticks = tick;
-        this.cycle();
+        if (!this.controlIsAway) this.cycle();
       }
       flows.push(this.world.flowsKw()[at] ?? NaN);
     }
@@ -172,6 +180,7 @@ export class ClosedLoop {
       meter.worst = worstOf(meter.worst, meteredUncontrolledKw);
     }
     const before = new Map(devices.map((device) => [device.deviceId, device]));
+    const untilMs = validUntilMs(plan.devices, tree);
     for (const planned of plan.devices) {
       const held = this.held.get(planned.deviceId);
       const device = before.get(planned.deviceId);
@@ -182,7 +191,7 @@ export class ClosedLoop {
       held.waitedUntilMs = planned.waitedUntilMs;
       if (planned.publish === 'none') continue;
       held.lastMove = moveTo(planned.targetKw, device, this.nowMs, settings) ?? held.lastMove;
-      held.acknowledged = { targetKw: planned.targetKw, validUntilMs: this.nowMs + settings.setpointTtlSeconds * 1000 };
+      held.acknowledged = { targetKw: planned.targetKw, validUntilMs: untilMs };
       this.deliver(device, planned.targetKw, held.acknowledged.validUntilMs);
     }
   }

@@ -1,4 +1,6 @@
+import type { Device } from '../../../../domain/fleet';
 import { planTree } from '../../../../domain/plan-tree';
+import { validUntilMs } from '../../../../domain/setpoint-end';
 import {
   aCommand,
   aFeeder,
@@ -8,6 +10,7 @@ import {
   aReading,
   aSnapshot,
   nodeOf,
+  NOON,
   planOf,
   several,
   targetsOf,
@@ -28,6 +31,37 @@ describe('a setpoint is sent', () => {
   `('$publish: $when', ({ device, publish }) => {
     const plan = planTree(aSnapshot({ devices: [device] }));
     expect(planOf(plan, 'ev')).toMatchObject({ targetKw: 22, publish: publish as string });
+  });
+});
+
+describe('all that a tree is told', () => {
+  const told = (deviceId: string, leftSeconds: number) => anEv({ deviceId, acknowledged: aCommand(22, leftSeconds) });
+  const kinds = (...devices: Device[]) =>
+    Object.fromEntries(planTree(aSnapshot({ devices })).devices.map(({ deviceId, publish }) => [deviceId, publish]));
+  const leftSeconds = (sent: readonly ('change' | 'renewal')[], ...devices: Device[]) =>
+    (validUntilMs(
+      sent.map((publish) => ({ publish })),
+      aSnapshot({ devices }),
+    ) -
+      NOON) /
+    1000;
+
+  it('is renewed with the first that is due', () => {
+    expect(kinds(told('a', 30), told('b', 50))).toEqual({ a: 'renewal', b: 'renewal' });
+    expect(kinds(told('a', 31), told('b', 50))).toEqual({ a: 'none', b: 'none' });
+  });
+
+  it('is not renewed because of one that is left to end', () => {
+    const silent = anEv({ deviceId: 'a', acknowledged: aCommand(22, 25), reading: null });
+    expect(kinds(silent, told('b', 50))).toEqual({ a: 'none', b: 'none' });
+  });
+
+  it('ends when what it holds already does', () => {
+    expect(leftSeconds(['change'], told('a', 50), told('b', 40))).toBe(50);
+    expect(leftSeconds(['change'], told('a', 30))).toBe(60);
+    expect(leftSeconds(['change'], anEv())).toBe(60);
+    expect(leftSeconds(['change', 'renewal'], told('a', 50))).toBe(60);
+    expect(leftSeconds(['change'], told('a', 400))).toBe(60); // its interval was longer
   });
 });
 
