@@ -30,7 +30,7 @@ export interface TestSystem {
   /** Starts a program and returns at once: it may wait for something that is away. */
   begin(program: ProgramName): Promise<ChildProcess>;
   /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
-  startReplica(instanceId: string): Promise<ChildProcess>;
+  startReplica(instanceId: string, roles?: string): Promise<ChildProcess>;
   /** Brings the schema up to another build's; what is started from now on is of that build. */
   upgradeTo(dist: string): Promise<void>;
   /** The same, returning at once. */
@@ -127,20 +127,21 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
     cwd: stack.folder,
     logFile: join(stack.folder, `${name}.log`),
   });
-  const startReplica = async (instanceId: string, waits: boolean): Promise<ChildProcess> => {
+  const startReplica = async (instanceId: string, waits: boolean, roles?: string): Promise<ChildProcess> => {
     const metrics = replicaPorts.get(instanceId) ?? (await metricsPorts());
     replicaPorts.set(instanceId, metrics);
     const program = programOf('worker');
+    const env = { ...program.env, ...(roles === undefined ? {} : { WORKER_ROLES: roles }) };
     const replica = await startProgram({
       ...program,
       env: {
-        ...program.env,
+        ...env,
         INSTANCE_ID: instanceId,
         METRICS_PORT: String(metrics + METRICS_OFFSETS.worker),
         TEMPORAL_METRICS_PORT: String(metrics + METRICS_OFFSETS.workerSdk),
       },
       logFile: join(stack.folder, `worker-${instanceId}.log`),
-      readyUrls: waits ? readyUrlsOf({ ...ports, metrics }, rolesOf(environments.worker)).worker : [],
+      readyUrls: waits ? readyUrlsOf({ ...ports, metrics }, rolesOf(env)).worker : [],
     });
     replicas.set(instanceId, replica);
     return replica;
@@ -172,7 +173,7 @@ async function prepare(stack: TestStack, options: TestSystemOptions): Promise<Te
       running.set(name, program);
       return program;
     },
-    startReplica: (instanceId) => startReplica(instanceId, true),
+    startReplica: (instanceId, roles) => startReplica(instanceId, true, roles),
     beginReplica: (instanceId) => startReplica(instanceId, false),
     async upgradeTo(newer) {
       dist = newer;

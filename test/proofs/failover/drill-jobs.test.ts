@@ -16,6 +16,9 @@ import { operatorsProgram, type OperatorsProgram } from './operators-program';
 // The drills as people and schedules start them: a job in Temporal, carried out by the worker with programs of an operator.
 // A primary, a standby, HAProxy, PgBouncer and two brokers are behind it.
 
+/** It has no other role than control, so that no drill runs on it: it may be killed. */
+const SPARE_WORKER = 'spare';
+
 /** For whoever reads the run: figures of this machine. */
 const measured = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -23,6 +26,7 @@ let laboratory: PostgresLaboratory;
 let brokers: BrokerPair;
 let postgresProgram: OperatorsProgram;
 let brokerProgram: OperatorsProgram;
+let workerProgram: OperatorsProgram;
 let db: Database;
 let operator: Awaited<ReturnType<typeof apiAs>>;
 
@@ -44,6 +48,12 @@ beforeAll(async () => {
     else if (what === 'crash' || what === 'hung') await brokers.acts.lose(what, place, nobody);
     else throw new Error(`nobody here can do ${String(what)}`);
   });
+  workerProgram = await operatorsProgram(async ([what]) => {
+    const { system } = laboratory;
+    if (what === 'crash') await system.replica(SPARE_WORKER).kill();
+    else if (what === 'ready') await system.startReplica(SPARE_WORKER, 'control');
+    else throw new Error(`nobody here can do ${String(what)}`);
+  });
   laboratory = await startPostgresLaboratory({
     synchronous: true,
     besides: async (stack, { pair, front }) => {
@@ -55,6 +65,7 @@ beforeAll(async () => {
         env: {
           ...brokers.env,
           MQTT_DRILL_COMMAND: JSON.stringify(brokerProgram.words),
+          WORKER_DRILL_COMMAND: JSON.stringify(workerProgram.words),
           POSTGRES_DRILL_NODES: [pair.a, pair.b].map((node) => url(node, node.name, 'derms')).join(),
           POSTGRES_DRILL_POOLER_URL: url(poolerAdmin, `${pgbouncer.host}:${String(pgbouncer.port)}`, 'pgbouncer'),
           POSTGRES_DRILL_COMMAND: JSON.stringify(postgresProgram.words),
@@ -73,7 +84,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await db.close();
   await laboratory.stop();
-  await Promise.all([postgresProgram.close(), brokerProgram.close()]);
+  await Promise.all([postgresProgram.close(), brokerProgram.close(), workerProgram.close()]);
 }, 60_000);
 
 const nobody = { signal: new AbortController().signal, step: () => undefined, figure: () => undefined };
@@ -166,6 +177,22 @@ describe('a drill that somebody starts', () => {
     expect(brokerProgram.calls.slice(1).map(([what]) => what)).toEqual(['return', 'return']);
   });
 });
+
+it('worker-crash: another worker goes on with every loop, and the program has brought the one that was killed back', async () => {
+  await laboratory.system.startReplica(SPARE_WORKER, 'control');
+  await calm();
+  const { runId, run: done } = await run('worker-crash-drill', 'crash');
+  measured(JSON.stringify({ drill: 'worker-crash', ...done.result.figures, failure: done.failure }));
+  expect([done.state, done.failure]).toEqual(['succeeded', null]);
+  expect(done.result).toMatchObject({
+    verdict: 'passed',
+    faults: [],
+    gauge: { name: 'derms_control_loop_ok', downAt: null },
+  });
+  expect(await toldOf('worker-crash', runId, done)).toMatchObject({ inPostgres: ['passed'], listed: true, passed: 1 });
+  expect(workerProgram.calls).toEqual([['crash'], ['ready']]);
+  await laboratory.system.replica(SPARE_WORKER).stop();
+}, 300_000);
 
 describe('a drill that must not begin', () => {
   const untouched = async (jobName: string, reason: RegExp): Promise<void> => {
