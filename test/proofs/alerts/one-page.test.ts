@@ -63,7 +63,7 @@ afterAll(async () => {
  * so nothing these devices do breaks one.
  */
 async function widenLimits(api: Awaited<ReturnType<typeof apiAs>>): Promise<void> {
-  const { feeders } = (await api('GET', '/api/feeders')).body as { feeders: { feederId: string }[] };
+  const feeders = (await api('GET', '/api/feeders')).body['items'] as { feederId: string }[];
   expect(feeders.length).toBeGreaterThan(ROOTS.length);
   for (const { feederId } of feeders) {
     const { headers } = await api('GET', `/api/feeders/${feederId}`);
