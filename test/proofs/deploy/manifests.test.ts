@@ -149,6 +149,11 @@ it('the rules that the Prometheus operator is given are rules', async () => {
   expect(await promtool('check', 'rules', file)).toContain('SUCCESS');
 });
 
+it('deploy/prometheus/kubernetes.yml is what Prometheus reads', async () => {
+  const check = ['check', 'config', '--syntax-only', join(ROOT, 'deploy/prometheus/kubernetes.yml')];
+  expect(await promtool(...check)).toContain('SUCCESS');
+});
+
 it('docker-compose.yml is what docker compose reads', async () => {
   const { environment } = await composeSecrets(new Date());
   // compose-go's own command does not read `.env`.
