@@ -38,7 +38,7 @@ const found = kubernetesObjects('staging').flatMap((each) => {
     ports.map(({ name }) => {
       const labels = relabelled({
         __meta_kubernetes_pod_phase: 'Running',
-        __meta_kubernetes_pod_label_app_kubernetes_io_name: pod?.metadata.labels?.['app.kubernetes.io/name'] ?? '',
+        __meta_kubernetes_pod_label_app_kubernetes_io_name: pod?.metadata.labels['app.kubernetes.io/name'] ?? '',
         __meta_kubernetes_pod_container_port_name: name,
       });
       return { of: each.metadata.name, port: name, job: labels?.['job'] };
