@@ -41,7 +41,8 @@ async function main(): Promise<void> {
   const flows: FeederFlow[] = [];
   const reading = setInterval(() => {
     const atMs = Date.now();
-    for (const { feederId, flowKw } of fleet.feederFlows()) flows.push({ atMs, feederId, flowKw });
+    for (const { feederId, flowKw, householdsKw } of fleet.feederFlows())
+      flows.push({ atMs, feederId, flowKw, householdsKw });
   }, FLOWS_EACH_MS);
   const shutdown = new ShutdownList(log, STOP_WITHIN_MS);
   shutdown.add('records', () => {

@@ -111,6 +111,8 @@ export interface FeederFlow {
   readonly atMs: number;
   readonly feederId: string;
   readonly flowKw: number;
+  /** The part of it that nobody controls. */
+  readonly householdsKw: number;
 }
 
 export interface DispatchRecords {

@@ -141,14 +141,16 @@ export class Fleet {
     return this.flowAt(this.world.wantedFlowsKw(), feederId);
   }
 
-  /** Both for every feeder at once. */
-  feederFlows(): readonly { readonly feederId: string; readonly flowKw: number; readonly wantedKw: number }[] {
+  /** Both for every feeder at once, and the part that homes have in both. */
+  feederFlows(): readonly Readonly<Record<'flowKw' | 'wantedKw' | 'householdsKw', number> & { feederId: string }>[] {
     const flows = this.world.flowsKw();
+    const households = this.world.householdFlowsKw();
     const wanted = this.world.wantedFlowsKw();
     return this.feederIds.map((feederId) => ({
       feederId,
       flowKw: this.flowAt(flows, feederId),
       wantedKw: this.flowAt(wanted, feederId),
+      householdsKw: this.flowAt(households, feederId),
     }));
   }
 

@@ -85,6 +85,14 @@ export class World {
     );
   }
 
+  /** The part of it that nobody controls. */
+  householdFlowsKw(): number[] {
+    return this.tree.flowsKw(
+      this.feeders.map((feeder) => feeder.householdKw),
+      () => 0,
+    );
+  }
+
   /** What would flow if nobody asked any device for anything: cars charge, panels give all they can. */
   wantedFlowsKw(): number[] {
     return this.tree.flowsKw(

@@ -5,7 +5,7 @@ import { finding, type Finding } from './finding';
 const STALE_MS = 30_000;
 /** A new limit, or fresh telemetry after none, is in force at the meter after this: two intervals, and a charger's ramp. */
 const SETTLE_MS = 25_000;
-/** A setpoint that a cycle leaves in force holds for this long at least; after it devices may be at their defaults. */
+/** Without a cycle for this long, nobody answers what homes do. */
 const CONTROL_AWAY_MS = 20_000;
 /** Over for longer than a cycle: while devices go from one set of setpoints to the next, they do not all ramp alike, ms. */
 const LASTS_MS = 6_000;
@@ -16,9 +16,10 @@ const TOLERANCE_KW = 1;
 type Span = readonly [fromMs: number, toMs: number];
 
 /**
- * No meter shows more than the limit in force while telemetry was fresh and the loop planned. How long control may be away
- * is another promise: what a meter shows while it is, is counted and not held against anybody, and the limit of a dispatch
- * counts from the first cycle that could plan under it.
+ * No meter shows more than the limit in force while telemetry was fresh. How long control may be away is another promise:
+ * while it is, devices keep the limit with what homes drew when it planned last, also when their setpoints end meanwhile, and
+ * what homes add to that is counted and not held against anybody. The limit of a dispatch counts from the first cycle that
+ * could plan under it.
  */
 export function checkLimits(
   records: Pick<ChaosRecords, 'limits' | 'telemetry' | 'dispatches' | 'setpoints' | 'beganAtMs'>,
@@ -27,9 +28,10 @@ export function checkLimits(
   const feeders = new Map(limits.feeders.map((feeder) => [feeder.feederId, feeder]));
   const stale = staleByRoot(limits.devices, telemetry.stored, beganAtMs);
   const away = awayByRoot(records);
+  const households = householdsOf(limits.flows);
   const judged: FeederFlow[] = [];
   const overSince = new Map<string, number>();
-  let overWhileAway = 0;
+  let overByHomes = 0;
   const against: string[] = [];
   for (const flow of limits.flows) {
     const feeder = feeders.get(flow.feederId);
@@ -37,13 +39,19 @@ export function checkLimits(
     const window: Span = [flow.atMs - SETTLE_MS, flow.atMs];
     if ((stale.get(feeder.rootFeederId) ?? []).some((span) => overlaps(span, window))) continue;
     const { importKw, exportKw } = loosest(feeder, holding(records, feeder), window);
-    const over = [
-      ...(flow.flowKw > withTolerance(importKw) ? [told(flow, importKw)] : []),
-      ...(flow.flowKw < -withTolerance(exportKw) ? [told(flow, -exportKw)] : []),
+    const overWith = (kw: number): string[] => [
+      ...(kw > withTolerance(importKw) ? [told(flow, importKw)] : []),
+      ...(kw < -withTolerance(exportKw) ? [told(flow, -exportKw)] : []),
     ];
-    if ((away.get(feeder.rootFeederId) ?? []).some((span) => overlaps(span, window))) {
-      overWhileAway += over.length;
-      continue;
+    let over = overWith(flow.flowKw);
+    const without = (away.get(feeder.rootFeederId) ?? []).find((span) => overlaps(span, window));
+    if (without !== undefined && over.length > 0) {
+      const addedKw = flow.householdsKw - households(flow.feederId, without[0] - CONTROL_AWAY_MS);
+      const byHomes = overWith(flow.flowKw - addedKw).length === 0;
+      if (byHomes) {
+        overByHomes += over.length;
+        over = [];
+      }
     }
     judged.push(flow);
     const since = overSince.get(flow.feederId) ?? flow.atMs;
@@ -54,9 +62,23 @@ export function checkLimits(
   return [
     finding('limits held at the meter while telemetry was fresh', against, {
       looked: judged.length,
-      at: `of ${String(limits.flows.length)} readings of meters judged, ${String(overWhileAway)} over a limit while control was away`,
+      at: `of ${String(limits.flows.length)} readings of meters judged, ${String(overByHomes)} over a limit by what homes added while control was away`,
     }),
   ];
+}
+
+/** What homes drew through a feeder when control planned last. */
+function householdsOf(flows: readonly FeederFlow[]): (feederId: string, atMs: number) => number {
+  const series = new Map<string, FeederFlow[]>();
+  for (const flow of flows) {
+    const list = series.get(flow.feederId);
+    if (list === undefined) series.set(flow.feederId, [flow]);
+    else list.push(flow);
+  }
+  return (feederId, atMs) => {
+    const list = series.get(feederId) ?? [];
+    return (list.findLast((flow) => flow.atMs <= atMs) ?? list[0])?.householdsKw ?? NaN;
+  };
 }
 
 const told = ({ feederId, flowKw, atMs }: FeederFlow, limitKw: number): string =>

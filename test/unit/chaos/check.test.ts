@@ -180,19 +180,29 @@ describe('limits', () => {
     expect(doctored(flowing(second, flowKw, lasts))).toEqual([]);
   });
 
-  it('counts what a meter shows while no cycle was planned for longer than setpoints bridge', () => {
+  const withoutControl = (byHomes: number): ChaosRecords => {
     const records = goodRecords();
     const { setpoints } = records;
     const plans = setpoints.plans.filter(({ plannedAtMs }) => plannedAtMs <= at(50) || plannedAtMs >= at(78));
     const known = new Set(plans.map(({ planId }) => planId));
     const heard = setpoints.heard.filter(({ planId }) => known.has(planId ?? ''));
-    const away = { ...records, ...flowing(71, 110, 6)(records), setpoints: { ...setpoints, plans, heard } };
+    const { limits } = flowing(71, 110, 8)(records);
+    const flows = limits.flows.map((flow) => (flow.flowKw === 110 ? { ...flow, householdsKw: 30 + byHomes } : flow));
+    return { ...records, limits: { ...limits, flows }, setpoints: { ...setpoints, plans, heard } };
+  };
+
+  it('counts what homes add while no cycle was planned for longer than a few', () => {
+    const away = withoutControl(15);
     expect(broken(away)).toEqual([]);
     expect(
       checkRecords(away)
         .map(({ detail }) => detail)
         .join(),
-    ).toContain('over a limit while control was away');
+    ).toContain('9 over a limit by what homes added while control was away');
+  });
+
+  it('sees what devices add meanwhile', () => {
+    expect(broken(withoutControl(2))).toEqual([LIMITS]);
   });
 
   it('does not judge what nobody could know: telemetry that was not stored for longer than it is fresh', () => {

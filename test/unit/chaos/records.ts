@@ -73,7 +73,7 @@ export function goodRecords(): ChaosRecords {
       feeders: [{ feederId: 'root', rootFeederId: 'root', importLimitKw: 100, exportLimitKw: 50 }],
       devices: [{ deviceId: 'ev-1', rootFeederId: 'root' }],
       flows: Array.from({ length: LASTS_SECONDS }, (_, second) => ({
-        ...{ atMs: at(second), feederId: 'root', flowKw: second > 40 && second < 62 ? 59 : 95 },
+        ...{ atMs: at(second), feederId: 'root', flowKw: second > 40 && second < 62 ? 59 : 95, householdsKw: 30 },
       })),
     },
     dispatches: {
