@@ -252,8 +252,11 @@ async function readSetpoints(
     const unchanged = standing.filter(({ deviceId, planId }) => again.get(deviceId) === planId);
     records = { heard: [...heard], retained, plans: await storedPlans(db), standing: unchanged };
     const held = new Map(retained.map(({ broker, deviceId, planId }) => [`${broker} ${deviceId}`, planId]));
-    return unchanged.every(({ deviceId, planId }) =>
-      brokers.every(({ name }) => held.get(`${name} ${deviceId}`) === planId),
+    // A tree is renewed all at once: what was looked at in that moment tells nothing.
+    const isStill = unchanged.length > standing.length / 2;
+    return (
+      isStill &&
+      unchanged.every(({ deviceId, planId }) => brokers.every(({ name }) => held.get(`${name} ${deviceId}`) === planId))
     );
   }, RETAINED_WITHIN_MS);
   return records;
