@@ -31,8 +31,9 @@ afterEach(async () => {
   broker.process.resume();
   if (!postgres.process.isRunning()) await postgres.start();
   await world.close();
-  await postgres.db.query('truncate telemetry');
-  await postgres.db.query('delete from devices');
+  // What was under way when it hung may hold its locks for a moment longer.
+  await eventually(() => postgres.db.query('truncate telemetry'));
+  await eventually(() => postgres.db.query('delete from devices'));
 });
 afterAll(async () => {
   await Promise.all([postgres.remove(), broker.remove()]);
