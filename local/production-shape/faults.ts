@@ -43,10 +43,18 @@ async function withTemporalAway(
   const call = await signedIn(shape);
   const temporal = shape.parts.named('temporal');
   const before = await loopsOf(shape);
-  const endsAt = new Date(Date.now() + AWAY_MS / 2).toISOString();
+  const endsAt = new Date(Date.now() + AWAY_MS).toISOString();
   const body = { feederId: 'elm-street', importLimitKw: 100, endsAt, reason: 'Temporal goes away' };
   const accepted = await call('POST', '/api/dispatches', body, { 'idempotency-key': crypto.randomUUID() });
   if (accepted.status !== 202) throw new Error(`the dispatch is answered with ${String(accepted.status)}`);
+  const path = `/api/dispatches/${String(accepted.body['dispatchId'])}`;
+  const inState = (wanted: string, withinMs: number): Promise<unknown> =>
+    eventually(
+      async () => (await call('GET', path)).body['state'],
+      (state) => state === wanted,
+      withinMs,
+    );
+  await inState('active', AWAY_MS / 2); // one that could not begin while Temporal was away would rightly expire
   await takeAway(temporal);
   await sleep(AWAY_MS);
   const backAt = performance.now();
@@ -60,12 +68,7 @@ async function withTemporalAway(
   const goneOnMs = Math.round(performance.now() - backAt);
   const chains = (loops: typeof before): string => loops.map(({ chainId }) => chainId).join();
   if (chains(after) !== chains(before)) throw new Error('a loop was begun anew instead of going on');
-  const path = `/api/dispatches/${String(accepted.body['dispatchId'])}`;
-  await eventually(
-    async () => (await call('GET', path)).body['state'],
-    (state) => state === 'completed',
-    BACK_WITHIN_MS,
-  );
+  await inState('completed', BACK_WITHIN_MS);
   return `${String(after.length)} loops plan again ${String(goneOnMs)} ms after it was called back, the dispatch that ended meanwhile is reported`;
 }
 
