@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => database.drop());
 
 const close = (name: string) =>
-  withUpkeepConnection(database.options, new AbortController().signal, (connection) =>
+  withUpkeepConnection(database.direct, new AbortController().signal, (connection) =>
     closePartition(connection, name, '00000000-0000-4000-8000-000000000000'),
   );
 

@@ -1,4 +1,5 @@
 import { trendOf, type Allowance, type Series } from '../../../soak/trend';
+import { judge } from '../../../soak/verdict';
 
 const MINUTE_MS = 60_000;
 const FLAT: Allowance = { kind: 'flat', growsByShare: 0.05, slack: 5 };
@@ -49,4 +50,20 @@ it('what is bounded may go back and forth below its bound and no higher', () => 
 it('a table may grow by what comes in, and not faster and faster', () => {
   expect(trendOf(hourOf((minute) => 100 + minute * 20, STEADY)).holds).toBe(true);
   expect(trendOf(hourOf((minute) => 100 + minute * minute, STEADY)).holds).toBe(false);
+});
+
+describe('the handles of the Temporal server', () => {
+  const holds = (minutes: number, handlesAt: (minute: number) => number): boolean[] =>
+    judge(
+      Array.from({ length: minutes + 1 }, (_, minute) => ({
+        atMs: minute * MINUTE_MS,
+        sample: new Map([['file handles: temporal', handlesAt(minute)]]),
+      })),
+      15 * MINUTE_MS,
+    ).map((trend) => trend.holds);
+
+  it('may rise for half an hour, and no longer', () => {
+    expect(holds(60, (minute) => 42 + 11 * Math.min(minute, 30))).toEqual([true]);
+    expect(holds(60, (minute) => 42 + 11 * minute)).toEqual([false]);
+  });
 });
