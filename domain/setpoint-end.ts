@@ -1,5 +1,6 @@
 import type { Device, TreeSnapshot } from './fleet';
 import type { DevicePlan } from './plan';
+import { isInForce } from './planning/commands';
 import { needsRenewal } from './setpoint-life';
 
 // All that a tree is told ends at one moment. Were each setpoint to end by when it was last sent, then with control away a
@@ -8,10 +9,10 @@ import { needsRenewal } from './setpoint-life';
 /** Whether one of `devices` needs its setpoint renewed in this cycle: then all that go on are renewed with it. */
 export const isRenewalDue = (devices: readonly Device[], snapshot: TreeSnapshot): boolean =>
   devices.some(
-    ({ acknowledged }) =>
-      acknowledged !== null &&
-      acknowledged.validUntilMs > snapshot.nowMs &&
-      needsRenewal(acknowledged, renewalTimes(snapshot)),
+    (device) =>
+      device.acknowledged !== null &&
+      isInForce(device.acknowledged, device, snapshot.nowMs) &&
+      needsRenewal(device.acknowledged, renewalTimes(snapshot)),
   );
 
 /**

@@ -29,7 +29,7 @@ export interface TestSystem {
   start(program: ProgramName, args?: readonly string[]): Promise<ChildProcess>;
   /** Starts a program and returns at once: it may wait for something that is away. */
   begin(program: ProgramName): Promise<ChildProcess>;
-  /** Starts another worker beside the first, under that name and on ports of its own; returns when it is ready. */
+  /** Starts another worker beside the first, under that name and on ports of its own, with all roles or those of a list; returns when it is ready. */
   startReplica(instanceId: string, roles?: string): Promise<ChildProcess>;
   /** Brings the schema up to another build's; what is started from now on is of that build. */
   upgradeTo(dist: string): Promise<void>;

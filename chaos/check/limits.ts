@@ -43,16 +43,12 @@ export function checkLimits(
       ...(kw > withTolerance(importKw) ? [told(flow, importKw)] : []),
       ...(kw < -withTolerance(exportKw) ? [told(flow, -exportKw)] : []),
     ];
-    let over = overWith(flow.flowKw);
-    const without = (away.get(feeder.rootFeederId) ?? []).find((span) => overlaps(span, window));
-    if (without !== undefined && over.length > 0) {
-      const addedKw = flow.householdsKw - households(flow.feederId, without[0] - CONTROL_AWAY_MS);
-      const byHomes = overWith(flow.flowKw - addedKw).length === 0;
-      if (byHomes) {
-        overByHomes += over.length;
-        over = [];
-      }
-    }
+    const absence = (away.get(feeder.rootFeederId) ?? []).find((span) => overlaps(span, window));
+    const addedByHomesKw =
+      absence === undefined ? 0 : flow.householdsKw - households(flow.feederId, absence[0] - CONTROL_AWAY_MS);
+    const isByHomes = overWith(flow.flowKw - addedByHomesKw).length === 0;
+    const over = isByHomes ? [] : overWith(flow.flowKw);
+    if (isByHomes) overByHomes += overWith(flow.flowKw).length;
     judged.push(flow);
     const since = overSince.get(flow.feederId) ?? flow.atMs;
     if (over.length === 0) overSince.delete(flow.feederId);

@@ -64,7 +64,8 @@ export const emergencyPlans = (
   safeState: SafeState,
   snapshot: TreeSnapshot,
 ): DevicePlan[] => {
-  const isDue = isRenewalDue(snapshot.devices, snapshot);
+  const told = states.map(({ device }) => device).filter((device) => safePowerKw(device, safeState) !== null);
+  const isDue = isRenewalDue(told, snapshot);
   return states.map((state) => {
     const { device, nowKw } = state;
     const safeKw = safePowerKw(device, safeState);

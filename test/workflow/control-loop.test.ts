@@ -151,14 +151,19 @@ describe('the control loop', () => {
     expect(status.lastResult?.summary).toContain('BROKER_UNAVAILABLE: the broker is away');
   });
 
+  /** Plans nothing until it is told to stop, then the defaults; which cycles were final stands in `finals`. */
+  const stoppable =
+    (finals: boolean[] = []) =>
+    async (input: PlanCycleInput): Promise<PlanAnswer> => {
+      finals.push(input.final);
+      return answerOf(input, input.final ? { outcome: 'publish', setpoints: 2, last: true } : {});
+    };
+
   it('publishes the defaults and ends when it is stopped', async () => {
     const finals: boolean[] = [];
     const sent: string[] = [];
     await withLoop(
-      async (input) => {
-        finals.push(input.final);
-        return answerOf(input, input.final ? { outcome: 'publish', setpoints: 2, last: true } : {});
-      },
+      stoppable(finals),
       async ({ planId }) => {
         sent.push(planId);
         return { outcome: 'published' };
@@ -178,10 +183,7 @@ describe('the control loop', () => {
     const finals: boolean[] = [];
     const sent: string[] = [];
     await withLoop(
-      async (input) => {
-        finals.push(input.final);
-        return answerOf(input, input.final ? { outcome: 'publish', setpoints: 2, last: true } : {});
-      },
+      stoppable(finals),
       async ({ planId }) => {
         sent.push(planId);
         await new Promise<void>((resolve) => (hold = resolve));
@@ -204,7 +206,7 @@ describe('the control loop', () => {
   it('publishes the defaults when it is cancelled in Temporal UI', async () => {
     const sent: string[] = [];
     await withLoop(
-      async (input) => answerOf(input, input.final ? { outcome: 'publish', setpoints: 2, last: true } : {}),
+      stoppable(),
       async ({ planId }) => {
         sent.push(planId);
         return { outcome: 'published' };

@@ -56,6 +56,15 @@ describe('all that a tree is told', () => {
     expect(kinds(silent, told('b', 50))).toEqual({ a: 'none', b: 'none' });
   });
 
+  it('is renewed because of one that goes by a command that is over', () => {
+    const stubborn = anEv({
+      ...{ deviceId: 'a', honoursExpiry: false, acknowledged: aCommand(6, -30) },
+      reading: aReading({ powerKw: 20, soc: 0.5 }),
+    });
+    expect(kinds(stubborn)['a']).not.toBe('none');
+    expect(kinds(stubborn, told('b', 50))['b']).toBe('renewal');
+  });
+
   it('ends when what it holds already does', () => {
     expect(leftSeconds(['change'], told('a', 50), told('b', 40))).toBe(50);
     expect(leftSeconds(['change'], told('a', 30))).toBe(60);
